@@ -1,0 +1,161 @@
+//! From plan to dataflow: one match from plan node to operator.
+//!
+//! All workers build the same dataflow from the same plan, in the same order, as timely asks for.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use changes::{ChangeBatch, Epoch, KeyHasher, partition_of};
+use operators::{Aggregate, Distinct, Fault, Filter, Join, Materialize, Operator, Project, Union};
+use plan::{Node, RelationId};
+use state::SharedRows;
+use timely::dataflow::operators::{Input as _, Probe};
+use timely::dataflow::{InputHandle, ProbeHandle, Scope, Stream};
+use timely::worker::Worker;
+
+use crate::adapter::{Route, SharedOperator, connect};
+use crate::exchange::{ByKey, Changes};
+use crate::sink::Blackhole;
+use crate::statistics::Counters;
+
+pub(crate) type Handle = InputHandle<u64, NoBuilder>;
+type ChangeStream<'scope> = Stream<'scope, u64, Changes>;
+type NoBuilder = timely::container::NoopBuilder<Changes>;
+
+/// Where a dataflow's output goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Target {
+    /// Into a relation's storage, a partition for each worker.
+    Relation(Vec<SharedRows>),
+    /// Away.
+    Blackhole,
+}
+
+/// What to build: the same for every worker.
+#[derive(Debug)]
+pub(crate) struct Spec {
+    pub(crate) id: RelationId,
+    pub(crate) name: String,
+    pub(crate) plan: Node,
+    pub(crate) target: Target,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// Where an input's changes come from.
+pub(crate) enum Feed {
+    /// These columns of a relation's changes.
+    Relation { id: RelationId, columns: Vec<usize> },
+    /// Rows that come in the first epoch.
+    Constant(ChangeBatch),
+}
+
+/// A dataflow that was built, as its worker drives it.
+pub(crate) struct Built {
+    pub(crate) inputs: Vec<(Feed, Handle)>,
+    pub(crate) operators: Vec<SharedOperator>,
+    pub(crate) probe: ProbeHandle<u64>,
+    /// Timely's number for it.
+    pub(crate) index: usize,
+}
+
+/// Builds `spec` on this worker; its first epoch is `first`.
+pub(crate) fn build(worker: &mut Worker, spec: &Spec, first: Epoch) -> Result<Built, Fault> {
+    let index = worker.next_dataflow_index();
+    let (worker_index, workers) = (worker.index(), worker.peers());
+    // All operators are made before timely hears of any, so that a plan they refuse leaves nothing.
+    worker.dataflow_named(&spec.name, |scope| {
+        let mut builder =
+            Builder { scope, spec, first, worker: worker_index, workers, inputs: Vec::new(), operators: Vec::new() };
+        let stream = builder.node(&spec.plan)?;
+        let last: Box<dyn Operator> = match &spec.target {
+            Target::Relation(partitions) => Box::new(Materialize::new(partitions[worker_index].clone())),
+            Target::Blackhole => Box::new(Blackhole::new(Arc::clone(&spec.counters))),
+        };
+        let stream = builder.place("target", last, vec![(stream, Route::Local)]);
+        let probe = ProbeHandle::new();
+        let _ = stream.probe_with(&probe);
+        Ok(Built { inputs: builder.inputs, operators: builder.operators, probe, index })
+    })
+}
+
+struct Builder<'a, 'scope> {
+    scope: Scope<'scope, u64>,
+    spec: &'a Spec,
+    first: Epoch,
+    worker: usize,
+    workers: usize,
+    inputs: Vec<(Feed, Handle)>,
+    operators: Vec<SharedOperator>,
+}
+
+impl<'scope> Builder<'_, 'scope> {
+    fn node(&mut self, node: &Node) -> Result<ChangeStream<'scope>, Fault> {
+        Ok(match node {
+            Node::Get(get) => self.input(Feed::Relation { id: get.relation, columns: get.columns.clone() }),
+            Node::Constant(constant) => self.input(Feed::Constant(ChangeBatch::inserts(constant.rows.clone()))),
+            Node::Filter(filter) => {
+                let input = self.node(&filter.input)?;
+                self.place("filter", Box::new(Filter::new(filter)?), vec![(input, Route::Local)])
+            }
+            Node::Project(project) => {
+                let input = self.node(&project.input)?;
+                self.place("project", Box::new(Project::new(project)?), vec![(input, Route::Local)])
+            }
+            Node::Union(union) => {
+                let inputs = union.inputs.iter().map(|input| Ok((self.node(input)?, Route::Local)));
+                let inputs = inputs.collect::<Result<_, Fault>>()?;
+                self.place("union", Box::new(Union::new(union)), inputs)
+            }
+            Node::Join(join) => {
+                let (left_on, right_on): (Vec<_>, Vec<_>) = join.on.iter().copied().unzip();
+                let left = self.node(&join.left)?;
+                let right = self.node(&join.right)?;
+                let left = (left, self.by_key(join.left.schema(), &left_on)?);
+                let right = (right, self.by_key(join.right.schema(), &right_on)?);
+                self.place("join", Box::new(Join::new(join)?), vec![left, right])
+            }
+            Node::Aggregate(aggregate) => {
+                let input = self.node(&aggregate.input)?;
+                let route = self.by_key(aggregate.input.schema(), &aggregate.keys)?;
+                // A key of no columns hashes to zero: that worker has the one group.
+                let owns_empty_group = partition_of(0, self.workers) == self.worker;
+                let operator = Aggregate::new(aggregate, owns_empty_group)?;
+                self.place("aggregate", Box::new(operator), vec![(input, route)])
+            }
+            Node::Distinct(distinct) => {
+                let input = self.node(&distinct.input)?;
+                let schema = distinct.input.schema();
+                let columns = (0..schema.fields().len()).collect::<Vec<_>>();
+                let route = self.by_key(schema, &columns)?;
+                self.place("distinct", Box::new(Distinct::new(distinct)?), vec![(input, route)])
+            }
+        })
+    }
+
+    fn input(&mut self, feed: Feed) -> ChangeStream<'scope> {
+        let (mut handle, stream) = self.scope.new_input_with_builder::<NoBuilder>();
+        handle.advance_to(self.first.0);
+        self.inputs.push((feed, handle));
+        stream
+    }
+
+    fn place(
+        &mut self,
+        name: &str,
+        operator: Box<dyn Operator>,
+        inputs: Vec<(ChangeStream<'scope>, Route)>,
+    ) -> ChangeStream<'scope> {
+        let operator = SharedOperator::new(operator.into());
+        let stream = connect(name, &operator, inputs, self.first, Arc::clone(&self.spec.counters));
+        self.operators.push(operator);
+        stream
+    }
+
+    fn by_key(&self, schema: &SchemaRef, columns: &[usize]) -> Result<Route, Fault> {
+        if self.workers == 1 {
+            return Ok(Route::Local);
+        }
+        let types = columns.iter().map(|&column| schema.field(column).data_type().clone()).collect();
+        Ok(Route::Exchange(ByKey::new(columns.to_vec(), KeyHasher::new(types)?)))
+    }
+}

@@ -1,0 +1,304 @@
+//! What the layers above call: a handle on the clock and its workers.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use changes::Epoch;
+use connectors::Source;
+use futures::channel::oneshot;
+use parking_lot::Mutex;
+use plan::{Node, RelationId};
+use state::{Holds, Identity, Rows, SharedRows};
+use tokio::sync::watch;
+
+use crate::build::{Spec, Target};
+use crate::clock::{Clock, Request, identity_of};
+use crate::relation::{Hold, Now, Parts, Relation};
+use crate::statistics::{Counters, Statistics};
+use crate::{CommitError, Error, worker};
+
+/// How much machine to use.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Worker threads; each owns a part of every key space.
+    pub workers: usize,
+}
+
+/// One table's part in a transaction. Deletions come before insertions.
+#[derive(Clone, Debug)]
+pub struct Write {
+    /// The table.
+    pub table: RelationId,
+    /// Whole rows as they are now.
+    pub deletes: Vec<RecordBatch>,
+    /// Whole rows.
+    pub inserts: Vec<RecordBatch>,
+}
+
+/// The running dataflows. A clone is another handle on the same ones.
+#[derive(Clone, Debug)]
+pub struct Runtime(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    workers: usize,
+    now: Now,
+    published: watch::Receiver<Epoch>,
+    holds: Holds,
+    requests: Sender<Request>,
+    cpu: Arc<Mutex<Vec<Duration>>>,
+    /// All that is counted, by relation; views' and tables' rows come from the relation.
+    counted: Mutex<Vec<(RelationId, Arc<Counters>, Option<Relation>)>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Runtime {
+    /// Starts the workers and the clock.
+    ///
+    /// # Errors
+    /// If threads cannot be had.
+    pub fn start(config: &Config) -> Result<Runtime, Error> {
+        let workers = config.workers.max(1);
+        let (commands, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| channel()).unzip();
+        let (done, all_done) = channel();
+        let (requests, received) = channel();
+        let (publish, published) = watch::channel(Epoch::ZERO);
+        let now = Now::new(Epoch::ZERO);
+        let cpu = Arc::new(Mutex::new(vec![Duration::ZERO; workers]));
+        let timely_thread = start_workers(workers, receivers, done)?;
+        let clock = Clock::new(now.clone(), publish, received, requests.clone(), commands, all_done, Arc::clone(&cpu));
+        let clock = std::thread::Builder::new().name("freshet-clock".into()).spawn(move || clock.run());
+        let clock = clock.map_err(|error| Error::Start(error.to_string()))?;
+        Ok(Runtime(Arc::new(Inner {
+            workers,
+            now,
+            published,
+            holds: Holds::default(),
+            requests,
+            cpu,
+            counted: Mutex::default(),
+            threads: Mutex::new(vec![clock, timely_thread]),
+        })))
+    }
+
+    /// The last closed epoch: what readers see.
+    #[must_use]
+    pub fn now(&self) -> Epoch {
+        self.0.now.get()
+    }
+
+    /// Is told of every epoch that closes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Epoch> {
+        self.0.published.clone()
+    }
+
+    /// Keeps all relations readable as they are now, until the hold is dropped.
+    #[must_use]
+    pub fn hold(&self) -> Hold {
+        Hold::new(self.0.holds.clone(), &self.0.now)
+    }
+
+    /// A table, empty. With `key`, columns that are not null and unique together.
+    ///
+    /// # Errors
+    /// If a column's type cannot be a key, or the server is shutting down.
+    pub async fn create_table(
+        &self,
+        id: RelationId,
+        name: &str,
+        schema: SchemaRef,
+        key: Option<Vec<usize>>,
+    ) -> Result<Relation, Error> {
+        let relation = self.relation(id, name, schema, identity_of(key.as_deref()), key, None)?;
+        self.declare(&relation).await?;
+        Ok(relation)
+    }
+
+    /// A source. It is read from when the first view does.
+    ///
+    /// # Errors
+    /// If the server is shutting down.
+    pub async fn create_source(&self, id: RelationId, name: &str, source: Arc<dyn Source>) -> Result<Relation, Error> {
+        let relation = self.relation(id, name, source.schema(), Identity::AppendOnly, None, Some(source))?;
+        self.declare(&relation).await?;
+        Ok(relation)
+    }
+
+    /// A materialized view. Returns when it holds all that its inputs held, and can be read.
+    ///
+    /// # Errors
+    /// If the operators refuse the plan, or a source cannot be read again.
+    pub async fn create_view(&self, id: RelationId, name: &str, plan: Node) -> Result<Relation, Error> {
+        let properties = plan.properties();
+        let identity = match &properties.unique {
+            _ if properties.append_only => Identity::AppendOnly,
+            Some(key) => Identity::Key(key.clone()),
+            None => Identity::Row,
+        };
+        let relation = self.relation(id, name, Arc::clone(plan.schema()), identity, None, None)?;
+        let partitions = (0..relation.partitions()).map(|index| relation.partition(index).clone()).collect();
+        let counters = Arc::clone(relation.counters());
+        let spec = Spec { id, name: name.to_owned(), plan, target: Target::Relation(partitions), counters };
+        let request = |reply| Request::Build { spec: Arc::new(spec), relation: Some(relation.clone()), reply };
+        let built = self.ask(request).await?;
+        if built.is_err() {
+            self.forget(&[id]);
+        }
+        built.map(|()| relation)
+    }
+
+    /// A dataflow whose changes are counted and dropped.
+    ///
+    /// # Errors
+    /// As for a view.
+    pub async fn create_sink(&self, id: RelationId, name: &str, plan: Node) -> Result<(), Error> {
+        let counters = Arc::new(Counters::new(name, self.0.workers));
+        self.0.counted.lock().push((id, Arc::clone(&counters), None));
+        let spec = Spec { id, name: name.to_owned(), plan, target: Target::Blackhole, counters };
+        let built = self.ask(|reply| Request::Build { spec: Arc::new(spec), relation: None, reply }).await?;
+        if built.is_err() {
+            self.forget(&[id]);
+        }
+        built
+    }
+
+    /// Ends dataflows, and forgets relations. What reads them must be among them.
+    ///
+    /// # Errors
+    /// If the server is shutting down.
+    pub async fn drop_relations(&self, ids: Vec<RelationId>) -> Result<(), Error> {
+        self.forget(&ids);
+        self.ask(|reply| Request::Drop { ids, reply }).await
+    }
+
+    /// Writes all of it in one epoch, or nothing. Returns when the epoch is closed, and so visible
+    /// in all views.
+    ///
+    /// # Errors
+    /// If a row to delete is gone or a key to insert is there.
+    pub async fn commit(&self, writes: Vec<Write>) -> Result<Epoch, CommitError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.requests.send(Request::Commit { writes, reply }).map_err(|_| CommitError::Closed)?;
+        answer.await.map_err(|_| CommitError::Closed)?
+    }
+
+    /// Waits until every source that has an end, and that somebody reads, has been read to its
+    /// end, and all views show it.
+    ///
+    /// # Errors
+    /// If the server is shutting down.
+    pub async fn flush(&self) -> Result<Epoch, Error> {
+        self.ask(|reply| Request::Flush { reply }).await
+    }
+
+    /// Saves the state of all operators, throws it away, and builds them again from what was
+    /// saved: what a restart does, without the disk. For tests.
+    ///
+    /// # Errors
+    /// If state could not be saved or restored.
+    pub async fn checkpoint_and_rebuild(&self) -> Result<(), Error> {
+        self.ask(|reply| Request::Rebuild { reply }).await?
+    }
+
+    /// What has been counted so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        let read = |(id, counters, relation): &(RelationId, Arc<Counters>, Option<Relation>)| {
+            counters.read(*id, relation.as_ref().map_or(0, Relation::len))
+        };
+        Statistics {
+            worker_cpu: self.0.cpu.lock().iter().sum(),
+            relations: self.0.counted.lock().iter().map(read).collect(),
+        }
+    }
+
+    /// Stops all threads and waits for them. Requests after it are refused.
+    pub fn shutdown(&self) {
+        // The clock may be gone already.
+        let _ = self.0.requests.send(Request::Stop);
+        for thread in self.0.threads.lock().drain(..) {
+            let _ = thread.join();
+        }
+    }
+
+    fn relation(
+        &self,
+        id: RelationId,
+        name: &str,
+        schema: SchemaRef,
+        identity: Identity,
+        key: Option<Vec<usize>>,
+        source: Option<Arc<dyn Source>>,
+    ) -> Result<Relation, Error> {
+        let partition = |_| Ok(SharedRows::new(Rows::new(Arc::clone(&schema), identity.clone(), None)?));
+        let partitions = (0..self.0.workers).map(partition).collect::<Result<_, state::Error>>()?;
+        let counters = Arc::new(Counters::new(name, self.0.workers));
+        let relation = Relation::new(Parts {
+            id,
+            schema,
+            key,
+            partitions,
+            counters: Arc::clone(&counters),
+            now: self.0.now.clone(),
+            holds_of_all: self.0.holds.clone(),
+            source,
+        });
+        self.0.counted.lock().push((id, counters, Some(relation.clone())));
+        Ok(relation)
+    }
+
+    async fn declare(&self, relation: &Relation) -> Result<(), Error> {
+        self.ask(|reply| Request::Declare { relation: relation.clone(), reply }).await
+    }
+
+    fn forget(&self, ids: &[RelationId]) {
+        self.0.counted.lock().retain(|(id, _, _)| !ids.contains(id));
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.0.requests.send(request(reply)).map_err(|_| Error::Closed)?;
+        answer.await.map_err(|_| Error::Closed)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Nobody can ask for anything any more; the threads end by themselves.
+        let _ = self.requests.send(Request::Stop);
+    }
+}
+
+/// Starts timely's workers, and a thread that waits for them.
+fn start_workers(
+    workers: usize,
+    commands: Vec<std::sync::mpsc::Receiver<worker::Command>>,
+    done: Sender<worker::Done>,
+) -> Result<JoinHandle<()>, Error> {
+    let config = if workers == 1 { timely::Config::thread() } else { timely::Config::process(workers) };
+    let commands = Mutex::new(commands.into_iter().map(Some).collect::<Vec<_>>());
+    let done = Mutex::new(done);
+    let guards = timely::execute(config, move |timely_worker| {
+        let commands = commands.lock()[timely_worker.index()].take().expect("each worker runs once");
+        let done = done.lock().clone();
+        worker::run(timely_worker, &commands, &done);
+    });
+    let guards = guards.map_err(Error::Start)?;
+    let wait = move || {
+        for result in guards.join() {
+            if let Err(error) = result {
+                tracing::error!(error, "a worker panicked, stopping the process");
+                std::process::abort();
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("freshet-workers".into())
+        .spawn(wait)
+        .map_err(|error| Error::Start(error.to_string()))
+}

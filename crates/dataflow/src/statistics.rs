@@ -1,0 +1,91 @@
+//! What the dataflows count about themselves.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use changes::RowError;
+use plan::RelationId;
+
+/// Errors of one relation that are logged one by one; after those, every thousandth is.
+const ERRORS_LOGGED: u64 = 10;
+
+/// Counters of one relation, written by workers and sources.
+#[derive(Debug)]
+pub(crate) struct Counters {
+    name: String,
+    /// Row errors that stand: came and not taken back.
+    errors: AtomicI64,
+    errors_seen: AtomicU64,
+    /// Changes that a sink took.
+    sent: AtomicU64,
+    /// Rows, groups and values that the operators remember.
+    state_rows: Vec<AtomicUsize>,
+}
+
+impl Counters {
+    pub(crate) fn new(name: &str, workers: usize) -> Counters {
+        Counters {
+            name: name.to_owned(),
+            errors: AtomicI64::new(0),
+            errors_seen: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            state_rows: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
+        }
+    }
+
+    /// Counts a row error, and logs it unless there are very many.
+    pub(crate) fn error(&self, error: &RowError) {
+        self.errors.fetch_add(error.diff, Ordering::Relaxed);
+        if error.diff < 0 {
+            return;
+        }
+        let seen = self.errors_seen.fetch_add(1, Ordering::Relaxed) + 1;
+        if seen <= ERRORS_LOGGED || seen.is_multiple_of(1000) {
+            let RowError { message, payload, .. } = error;
+            tracing::warn!(relation = self.name, seen, message, row = payload, "row kept out");
+        }
+    }
+
+    /// Counts changes that went out of a sink.
+    pub(crate) fn sent(&self, changes: u64) {
+        self.sent.fetch_add(changes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_state_rows(&self, worker: usize, rows: usize) {
+        self.state_rows[worker].store(rows, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self, id: RelationId, rows: usize) -> RelationStatistics {
+        RelationStatistics {
+            id,
+            rows,
+            errors: self.errors.load(Ordering::Relaxed),
+            sent: self.sent.load(Ordering::Relaxed),
+            state_rows: self.state_rows.iter().map(|rows| rows.load(Ordering::Relaxed)).sum(),
+        }
+    }
+}
+
+/// What is known of all dataflows together.
+#[derive(Clone, Debug, Default)]
+pub struct Statistics {
+    /// CPU time that the worker threads have used.
+    pub worker_cpu: Duration,
+    /// By relation or sink.
+    pub relations: Vec<RelationStatistics>,
+}
+
+/// What is known of one table, source, materialized view or sink.
+#[derive(Clone, Debug)]
+pub struct RelationStatistics {
+    /// Which one.
+    pub id: RelationId,
+    /// Living rows in its storage.
+    pub rows: usize,
+    /// Rows that could not be computed, less those taken back since.
+    pub errors: i64,
+    /// Changes that a sink took.
+    pub sent: u64,
+    /// Rows, groups and values that its operators remember, apart from its own storage.
+    pub state_rows: usize,
+}

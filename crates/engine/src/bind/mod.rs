@@ -1,0 +1,224 @@
+//! From a query's syntax tree to a plan over the relations that a reader sees.
+//!
+//! `sql` binds expressions and gives them Postgres' meaning; here the names of relations find
+//! their rows, plain views are put in place of their names, and parameters get types and values.
+
+mod parameters;
+mod references;
+mod tables;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use datafusion::catalog::{SchemaProvider, TableProvider, ViewTable};
+use datafusion::common::TableReference;
+use datafusion::datasource::provider_as_source;
+use datafusion::execution::SessionState;
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
+use datafusion::sql::sqlparser::ast;
+use sql::{Name, ObjectKind};
+
+pub(crate) use parameters::{ParameterTypes, number_of, with_types, with_values};
+pub(crate) use references::fold;
+use tables::{Database, StatementTables};
+
+use crate::catalog::Entry;
+use crate::read::{Reader, RelationTable};
+use crate::{Error, Extension, SessionInfo, SqlState};
+
+/// A table that only the statement at hand sees, by its name.
+pub(crate) type Extra = (String, Arc<dyn TableProvider>);
+
+/// Binds the statements of one session.
+pub(crate) struct Binder {
+    state: SessionState,
+    tables: Arc<StatementTables>,
+    extensions: Vec<Arc<dyn Extension>>,
+    /// Schemas beside `public`.
+    schemas: BTreeMap<String, Arc<dyn SchemaProvider>>,
+    database: String,
+}
+
+/// A bound query.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    pub(crate) plan: LogicalPlan,
+    /// The OIDs of the objects that it names.
+    pub(crate) reads: BTreeSet<u32>,
+}
+
+impl Binder {
+    pub(crate) fn new(
+        info: &SessionInfo,
+        extensions: Vec<Arc<dyn Extension>>,
+        environment: Arc<RuntimeEnv>,
+        partitions: usize,
+    ) -> Binder {
+        let tables = Arc::new(StatementTables::default());
+        let mut schemas: BTreeMap<String, Arc<dyn SchemaProvider>> = BTreeMap::new();
+        for extension in &extensions {
+            schemas.extend(extension.schemas(info));
+        }
+        let mut all = schemas.clone();
+        all.insert(sql::SCHEMA.to_owned(), Arc::clone(&tables) as Arc<dyn SchemaProvider>);
+        let database = Arc::new(Database { schemas: all });
+        let mut state = sql::session_state_builder(partitions).with_runtime_env(environment).build();
+        for name in [sql::DATABASE, info.database.as_str()] {
+            state.catalog_list().register_catalog(name.to_owned(), Arc::clone(&database) as _);
+        }
+        for function in extensions.iter().flat_map(|extension| extension.functions(info)) {
+            // A function of that name that is there already gives way.
+            if let Err(error) = datafusion::execution::FunctionRegistry::register_udf(&mut state, Arc::new(function)) {
+                tracing::warn!(%error, "a function of the frontend was refused");
+            }
+        }
+        Binder { state, tables, extensions, schemas, database: info.database.clone() }
+    }
+
+    /// DataFusion's state, for planning further.
+    pub(crate) fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    /// A statement begins: `now()` is now, unless a transaction has stopped its clock.
+    pub(crate) fn begin_statement(&mut self, time_zone: &str, keep_time: bool) {
+        let config = self.state.config_mut().options_mut();
+        if config.execution.time_zone.as_deref() != Some(time_zone) {
+            config.execution.time_zone = Some(time_zone.to_owned());
+        }
+        let time = self.state.execution_props().query_execution_start_time;
+        self.state.mark_start_execution();
+        if keep_time && time.is_some() {
+            self.state.execution_props_mut().query_execution_start_time = time;
+        }
+    }
+
+    /// Binds a query over what `reader` sees and `extras`.
+    pub(crate) async fn bind(
+        &self,
+        query: &ast::Query,
+        reader: &Arc<Reader>,
+        extras: Vec<Extra>,
+    ) -> Result<Bound, Error> {
+        self.tables.clear();
+        for (name, table) in extras {
+            self.tables.put(&name, table);
+        }
+        let bound = self.bind_names(query, reader).await;
+        self.tables.clear();
+        bound
+    }
+
+    async fn bind_names(&self, query: &ast::Query, reader: &Arc<Reader>) -> Result<Bound, Error> {
+        let query = self.rewritten(query)?;
+        let mut reads = BTreeSet::new();
+        for reference in references::of(&query, &self.state)? {
+            match self.resolve(&reference, reader).await {
+                Ok(oid) => reads.extend(oid),
+                Err(error) => {
+                    let place = references::place_of(&query, &reference);
+                    return Err(place.map_or(error.clone(), |place| error.at_line(place.line, place.column)));
+                }
+            }
+        }
+        let plan = sql::bind(&query, &self.state).await?;
+        Ok(Bound { plan, reads })
+    }
+
+    /// The query as the frontend's extensions want it.
+    fn rewritten(&self, query: &ast::Query) -> Result<ast::Query, Error> {
+        let mut statement = ast::Statement::Query(Box::new(query.clone()));
+        for extension in &self.extensions {
+            extension.rewrite(&mut statement);
+        }
+        match statement {
+            ast::Statement::Query(query) => Ok(*query),
+            _ => Err(Error::internal("an extension made something else of a query")),
+        }
+    }
+
+    /// Makes the relation that `reference` names known to DataFusion. Gives its OID, if it is one
+    /// of ours.
+    async fn resolve(&self, reference: &TableReference, reader: &Arc<Reader>) -> Result<Option<u32>, Error> {
+        if let Some(database) = reference.catalog()
+            && database != sql::DATABASE
+            && database != self.database
+        {
+            return Err(Error::unsupported(format!(
+                "cross-database references are not implemented: \"{database}.{}.{}\"",
+                reference.schema().unwrap_or_default(),
+                reference.table()
+            )));
+        }
+        let name = reference.table();
+        match reference.schema() {
+            None | Some(sql::SCHEMA) => {}
+            Some(schema) => {
+                let known = match self.schemas.get(schema) {
+                    Some(schema) => schema.table(name).await?.is_some(),
+                    None => false,
+                };
+                return if known { Ok(None) } else { Err(undefined(&format!("{schema}.{name}"))) };
+            }
+        }
+        if let Some(entry) = reader.catalog.find_public(name) {
+            if !self.tables.has(name) {
+                let table = Box::pin(self.table(entry, reader)).await?;
+                self.tables.put(name, table);
+            }
+            return Ok(Some(entry.object.oid));
+        }
+        if self.tables.has(name) || self.state.table_functions().contains_key(name) {
+            return Ok(None);
+        }
+        // Postgres looks into pg_catalog without being asked.
+        if let Some(system) = self.schemas.get("pg_catalog")
+            && let Some(table) = system.table(name).await?
+        {
+            self.tables.put(name, table);
+            return Ok(None);
+        }
+        Err(reader.catalog.missing(&crate::catalog::qualified(&Name {
+            schema: reference.schema().map(str::to_owned),
+            name: name.to_owned(),
+        })))
+    }
+
+    /// An object's rows, as a table.
+    async fn table(&self, entry: &Arc<Entry>, reader: &Arc<Reader>) -> Result<Arc<dyn TableProvider>, Error> {
+        let object = &entry.object;
+        if let Some(relation) = &entry.relation {
+            return Ok(Arc::new(RelationTable::new(Arc::clone(entry), relation.clone(), Arc::clone(reader))));
+        }
+        match (&entry.query, object.kind) {
+            (Some(query), ObjectKind::View) => {
+                let bound = self.bind_names(query, reader).await?;
+                let names: Vec<String> = object.columns.fields().iter().map(|field| field.name().clone()).collect();
+                let plan = sql::name_columns(bound.plan, &names)?;
+                Ok(Arc::new(ViewTable::new(plan, Some(object.definition.clone()))))
+            }
+            _ => Err(Error::new(
+                SqlState::WRONG_OBJECT_TYPE,
+                format!("cannot open relation \"{}\"", object.name),
+            )
+            .with_detail(format!("This operation is not supported for {}s.", crate::catalog::kind_name(object.kind)))),
+        }
+    }
+
+    /// Binds an expression that reads no relation.
+    pub(crate) fn bind_expression(&self, expression: &ast::Expr) -> Result<Expr, Error> {
+        let expression = ast::ExprWithAlias { expr: expression.clone(), alias: None };
+        let schema = datafusion::common::DFSchema::empty();
+        Ok(self.state.create_logical_expr_from_sql_expr(expression, &schema)?)
+    }
+}
+
+fn undefined(name: &str) -> Error {
+    Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist"))
+}
+
+/// What a plan reads, as a table source.
+pub(crate) fn as_source(table: Arc<dyn TableProvider>) -> Arc<dyn TableSource> {
+    provider_as_source(table)
+}

@@ -1,0 +1,142 @@
+//! The parameters `$1`, `$2`, ... of a plan: their types, and their values.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::metadata::ScalarAndMetadata;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, ParamValues};
+use datafusion::logical_expr::expr::Placeholder;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::scalar::ScalarValue;
+
+use crate::{Error, SqlState};
+
+/// Postgres' bound on parameters of one statement.
+const PARAMETERS_MAX: usize = 65_535;
+
+/// What is known of the types of parameters, by number from 1.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ParameterTypes(BTreeMap<usize, Option<FieldRef>>);
+
+impl ParameterTypes {
+    /// The types that a client gave.
+    pub(crate) fn hinted(hints: &[Option<Field>]) -> ParameterTypes {
+        let hints = hints.iter().enumerate().map(|(index, hint)| (index + 1, hint.clone().map(Arc::new)));
+        ParameterTypes(hints.collect())
+    }
+
+    /// Notes that there is a parameter, and its type unless a better one is known.
+    pub(crate) fn note(&mut self, number: usize, field: Option<FieldRef>) {
+        let known = self.0.entry(number).or_default();
+        if known.is_none() {
+            *known = field;
+        }
+    }
+
+    /// Adds what `plan` tells of its parameters.
+    pub(crate) fn infer(&mut self, plan: &LogicalPlan) -> Result<(), Error> {
+        plan.apply_with_subqueries(|plan| {
+            let mut schema = merge_schema(&plan.inputs());
+            if let LogicalPlan::TableScan(scan) = plan {
+                schema = DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?;
+            }
+            if let LogicalPlan::Limit(limit) = plan {
+                for count in [&limit.skip, &limit.fetch].into_iter().flatten() {
+                    if let Expr::Placeholder(parameter) = strip_casts(count) {
+                        self.note_placeholder(parameter, Some(Arc::new(Field::new("", DataType::Int64, true))))?;
+                    }
+                }
+            }
+            plan.apply_expressions(|expression| {
+                let (expression, _) = expression.clone().infer_placeholder_types(&schema)?;
+                expression.apply(|expression| {
+                    match expression {
+                        Expr::Cast(cast) => {
+                            if let Expr::Placeholder(parameter) = cast.expr.as_ref() {
+                                self.note_placeholder(parameter, Some(Arc::clone(&cast.field)))?;
+                            }
+                        }
+                        Expr::Placeholder(parameter) => self.note_placeholder(parameter, None)?,
+                        _ => {}
+                    }
+                    Ok(TreeNodeRecursion::Continue)
+                })
+            })
+        })?;
+        Ok(())
+    }
+
+    fn note_placeholder(&mut self, parameter: &Placeholder, field: Option<FieldRef>) -> Result<(), Error> {
+        let number = number_of(&parameter.id)?;
+        self.note(number, parameter.field.clone().or(field));
+        Ok(())
+    }
+
+    /// The type of each parameter, `$1` first. One that nothing is known of is text, as in Postgres.
+    pub(crate) fn fields(&self) -> Vec<FieldRef> {
+        let count = self.0.keys().next_back().copied().unwrap_or(0);
+        let text = || Arc::new(Field::new("", DataType::Utf8, true));
+        let field = |number| match self.0.get(&number) {
+            Some(Some(field)) if *field.data_type() != DataType::Null => {
+                Arc::new(field.as_ref().clone().with_name("").with_nullable(true))
+            }
+            _ => text(),
+        };
+        (1..=count).map(field).collect()
+    }
+}
+
+/// `plan` with its parameters' types filled in.
+pub(crate) fn with_types(plan: LogicalPlan, fields: &[FieldRef]) -> Result<LogicalPlan, Error> {
+    let typed = plan.transform_up_with_subqueries(|plan| {
+        let changed = plan.map_expressions(|expression| {
+            expression.transform_up(|expression| match expression {
+                Expr::Placeholder(Placeholder { id, .. }) => {
+                    let field = number_of(&id)?.checked_sub(1).and_then(|index| fields.get(index)).cloned();
+                    Ok(Transformed::yes(Expr::Placeholder(Placeholder { id, field })))
+                }
+                other => Ok(Transformed::no(other)),
+            })
+        })?;
+        if changed.transformed { changed.map_data(LogicalPlan::recompute_schema) } else { Ok(changed) }
+    })?;
+    Ok(typed.data)
+}
+
+/// `plan` with its parameters' values filled in. `fields`: the types they were described with.
+pub(crate) fn with_values(plan: LogicalPlan, values: &[ScalarValue], fields: &[FieldRef]) -> Result<LogicalPlan, Error> {
+    if fields.is_empty() && values.is_empty() {
+        return Ok(plan);
+    }
+    if values.len() < fields.len() {
+        return Err(Error::new(
+            SqlState::PROTOCOL_VIOLATION,
+            format!("the statement needs {} parameters, and {} were given", fields.len(), values.len()),
+        ));
+    }
+    let value = |(index, value): (usize, &ScalarValue)| {
+        let described = fields.get(index).filter(|field| *field.data_type() == value.data_type());
+        let metadata = described.map(|field| field.metadata()).filter(|metadata| !metadata.is_empty());
+        ScalarAndMetadata::new(value.clone(), metadata.map(Into::into))
+    };
+    let values = ParamValues::List(values.iter().enumerate().map(value).collect());
+    Ok(plan.with_param_values(values)?)
+}
+
+/// The number of `$n`.
+pub(crate) fn number_of(id: &str) -> Result<usize, Error> {
+    let number = id.strip_prefix('$').and_then(|number| number.parse::<usize>().ok());
+    number
+        .filter(|number| (1..=PARAMETERS_MAX).contains(number))
+        .ok_or_else(|| Error::new(SqlState::UNDEFINED_PARAMETER, format!("there is no parameter {id}")))
+}
+
+fn strip_casts(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Cast(cast) => strip_casts(&cast.expr),
+        other => other,
+    }
+}

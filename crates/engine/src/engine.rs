@@ -1,0 +1,111 @@
+//! The engine as a whole: what all sessions share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use dataflow::Runtime;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use parking_lot::RwLock;
+
+use crate::{Catalog, Error, Extension, Session, SessionInfo, Settings, SqlState};
+
+/// Of the memory that was allowed, what queries may take for sorts, joins and groups: one part in this.
+const QUERY_MEMORY_PART: u64 = 4;
+
+/// What an engine is started with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How many timely workers.
+    pub workers: usize,
+    /// How much memory all state and queries together may take.
+    pub memory_bytes: u64,
+    /// Where to keep files; nothing is kept yet.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// What all sessions share.
+pub struct Engine {
+    catalog: Catalog,
+    runtime: Runtime,
+    environment: Arc<RuntimeEnv>,
+    extensions: RwLock<Vec<Arc<dyn Extension>>>,
+    query_partitions: usize,
+    next_process_id: AtomicI32,
+}
+
+impl Engine {
+    /// Starts the workers.
+    ///
+    /// # Errors
+    /// If the workers cannot be started.
+    pub fn start(config: Config) -> Result<Arc<Engine>, Error> {
+        let query_bytes = usize::try_from(config.memory_bytes / QUERY_MEMORY_PART).unwrap_or(usize::MAX);
+        let environment = RuntimeEnvBuilder::new().with_memory_limit(query_bytes, 1.0).build_arc()?;
+        let runtime = Runtime::start(&dataflow::Config { workers: config.workers })?;
+        Ok(Arc::new(Engine {
+            catalog: Catalog::default(),
+            runtime,
+            environment,
+            extensions: RwLock::default(),
+            query_partitions: config.workers.max(1),
+            next_process_id: AtomicI32::new(1),
+        }))
+    }
+
+    /// A new session.
+    ///
+    /// # Errors
+    /// 3D000 for a database that is neither `dev` nor the user's own name.
+    pub fn connect(self: &Arc<Self>, user: &str, database: &str) -> Result<Session, Error> {
+        if database != sql::DATABASE && database != user {
+            return Err(Error::new(SqlState::INVALID_CATALOG_NAME, format!("database \"{database}\" does not exist"))
+                .with_hint(format!("There is one database: {}.", sql::DATABASE)));
+        }
+        let settings = Settings::default();
+        settings.set_fact("session_authorization", user);
+        let info = SessionInfo {
+            user: user.to_owned(),
+            database: database.to_owned(),
+            process_id: self.next_process_id.fetch_add(1, Ordering::Relaxed),
+            settings,
+        };
+        Ok(Session::new(Arc::clone(self), info))
+    }
+
+    /// What there is.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// Adds schemas and functions to all later sessions.
+    pub fn extend(&self, extension: Arc<dyn Extension>) {
+        self.extensions.write().push(extension);
+    }
+
+    /// The running dataflows.
+    #[must_use]
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Ends the workers. What sessions ask for afterwards is refused.
+    pub fn shutdown(&self) {
+        self.runtime.shutdown();
+    }
+
+    pub(crate) fn extensions(&self) -> Vec<Arc<dyn Extension>> {
+        self.extensions.read().clone()
+    }
+
+    /// What DataFusion may use: memory, and files to spill to.
+    pub(crate) fn environment(&self) -> Arc<RuntimeEnv> {
+        Arc::clone(&self.environment)
+    }
+
+    /// How many streams a query is split into at most.
+    pub(crate) fn query_partitions(&self) -> usize {
+        self.query_partitions
+    }
+}

@@ -1,0 +1,240 @@
+//! DataFusion's errors: names that are not there, types that do not fit, plans that cannot be.
+
+use ::datafusion::common::{Column, SchemaError};
+use ::datafusion::error::DataFusionError;
+use ::datafusion::sql::sqlparser::parser::ParserError;
+
+use super::arrow::{computing, type_name};
+use super::{Error, SqlState};
+use crate::nearest::nearest;
+
+impl From<DataFusionError> for Error {
+    fn from(error: DataFusionError) -> Error {
+        match error {
+            DataFusionError::ArrowError(error, _) => Error::from(*error),
+            DataFusionError::External(error) => external(error),
+            DataFusionError::Context(_, error) => Error::from(*error),
+            DataFusionError::Shared(error) => shared(&error),
+            DataFusionError::Collection(mut errors) if !errors.is_empty() => Error::from(errors.swap_remove(0)),
+            DataFusionError::Diagnostic(diagnostic, error) => {
+                let error = Error::from(*error);
+                match diagnostic.span {
+                    Some(span) => error.at_line(span.start.line, span.start.column),
+                    None => error,
+                }
+            }
+            DataFusionError::SQL(error, _) => syntax(&error),
+            DataFusionError::SchemaError(error, _) => schema(*error),
+            DataFusionError::NotImplemented(message) => Error::unsupported(first_line(&message)),
+            DataFusionError::Plan(message) => planning(&message),
+            DataFusionError::Execution(message) => computing(&message),
+            DataFusionError::ResourcesExhausted(message) => Error::new(SqlState::OUT_OF_MEMORY, "out of memory")
+                .with_detail(message)
+                .with_hint("The server's --memory limits what queries may use together."),
+            DataFusionError::IoError(error) => Error::new(SqlState::IO_ERROR, error.to_string()),
+            DataFusionError::Configuration(message) => Error::new(SqlState::INVALID_PARAMETER_VALUE, message),
+            DataFusionError::ExecutionJoin(error) if error.is_cancelled() => Error::cancelled(),
+            error => Error::internal(error.strip_backtrace()),
+        }
+    }
+}
+
+/// An error that was carried through DataFusion.
+fn external(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    match error.downcast::<Error>() {
+        Ok(error) => *error,
+        Err(error) => match error.downcast::<DataFusionError>() {
+            Ok(error) => Error::from(*error),
+            Err(error) => match error.downcast::<::arrow::error::ArrowError>() {
+                Ok(error) => Error::from(*error),
+                Err(error) => super::layers::downcast(error),
+            },
+        },
+    }
+}
+
+/// An error that several streams got: it cannot be taken apart, only looked at.
+fn shared(error: &DataFusionError) -> Error {
+    match error {
+        DataFusionError::Shared(error) => shared(error),
+        DataFusionError::Context(_, error) => shared(error),
+        DataFusionError::External(error) => match error.downcast_ref::<Error>() {
+            Some(error) => error.clone(),
+            None => Error::internal(error.to_string()),
+        },
+        DataFusionError::ArrowError(error, _) => match error.as_ref() {
+            ::arrow::error::ArrowError::DivideByZero => Error::from(::arrow::error::ArrowError::DivideByZero),
+            ::arrow::error::ArrowError::CastError(message) => {
+                Error::from(::arrow::error::ArrowError::CastError(message.clone()))
+            }
+            ::arrow::error::ArrowError::ArithmeticOverflow(message) => {
+                Error::from(::arrow::error::ArrowError::ArithmeticOverflow(message.clone()))
+            }
+            ::arrow::error::ArrowError::ParseError(message) => {
+                Error::from(::arrow::error::ArrowError::ParseError(message.clone()))
+            }
+            error => computing(&error.to_string()),
+        },
+        DataFusionError::ResourcesExhausted(message) => {
+            Error::from(DataFusionError::ResourcesExhausted(message.clone()))
+        }
+        error => computing(&error.strip_backtrace()),
+    }
+}
+
+fn syntax(error: &ParserError) -> Error {
+    let message = match error {
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => message.as_str(),
+        ParserError::RecursionLimitExceeded => {
+            return Error::new(SqlState::STATEMENT_TOO_COMPLEX, "the statement is nested too deeply");
+        }
+    };
+    Error::new(SqlState::SYNTAX_ERROR, message)
+}
+
+fn schema(error: SchemaError) -> Error {
+    match error {
+        SchemaError::FieldNotFound { field, valid_fields } => {
+            let span = field.spans.first();
+            let error = undefined_column(&field, &valid_fields);
+            match span {
+                Some(span) => error.at_line(span.start.line, span.start.column),
+                None => error,
+            }
+        }
+        SchemaError::AmbiguousReference { field } => {
+            Error::new(SqlState::AMBIGUOUS_COLUMN, format!("column reference \"{}\" is ambiguous", field.name))
+        }
+        SchemaError::DuplicateQualifiedField { qualifier, .. } => Error::new(
+            SqlState::DUPLICATE_ALIAS,
+            format!("table name \"{}\" specified more than once", qualifier.table()),
+        ),
+        SchemaError::DuplicateUnqualifiedField { name } => {
+            Error::new(SqlState::DUPLICATE_COLUMN, format!("column \"{name}\" specified more than once"))
+        }
+    }
+}
+
+fn undefined_column(field: &Column, valid_fields: &[Column]) -> Error {
+    let message = match &field.relation {
+        Some(relation) => {
+            let is_known = valid_fields.iter().any(|valid| valid.relation.as_ref() == Some(relation));
+            if !is_known && !valid_fields.is_empty() {
+                return Error::new(
+                    SqlState::UNDEFINED_TABLE,
+                    format!("missing FROM-clause entry for table \"{}\"", relation.table()),
+                );
+            }
+            format!("column {}.{} does not exist", relation.table(), field.name)
+        }
+        None => format!("column \"{}\" does not exist", field.name),
+    };
+    let near = nearest(&field.name, valid_fields.iter().map(|valid| valid.name.as_str()));
+    let hint = near.map(|near| {
+        let valid = valid_fields.iter().find(|valid| valid.name == near);
+        match valid.and_then(|valid| valid.relation.as_ref()) {
+            Some(relation) => {
+                format!("Perhaps you meant to reference the column \"{}.{near}\".", relation.table())
+            }
+            None => format!("Perhaps you meant to reference the column \"{near}\"."),
+        }
+    });
+    Error::new(SqlState::UNDEFINED_COLUMN, message).with_hint_maybe(hint)
+}
+
+/// A sentence about a plan that cannot be made.
+fn planning(message: &str) -> Error {
+    let line = first_line(message);
+    let lower = line.to_lowercase();
+    if let Some(rest) = line.strip_prefix("Invalid function '") {
+        let name = rest.split('\'').next().unwrap_or(rest);
+        let near = message.split("Did you mean '").nth(1).and_then(|near| near.split('\'').next());
+        let hint = near
+            .filter(|near| nearest(name, [*near]).is_some())
+            .map(|near| format!("Perhaps you meant the function {near}."));
+        return Error::new(SqlState::UNDEFINED_FUNCTION, format!("function {name} does not exist"))
+            .with_hint_maybe(hint);
+    }
+    if let Some(error) = operator(line) {
+        return error;
+    }
+    if lower.contains("failed to coerce arguments") || lower.contains("function") && lower.contains("signature") {
+        return undefined_function(line, message);
+    }
+    if lower.contains("must be in group by") || lower.contains("must appear in the group by") {
+        return Error::new(SqlState::GROUPING_ERROR, line);
+    }
+    if lower.contains("ambiguous") {
+        return Error::new(SqlState::AMBIGUOUS_COLUMN, line);
+    }
+    if lower.contains("table function") && lower.contains("not found") {
+        return Error::new(SqlState::UNDEFINED_FUNCTION, line);
+    }
+    if lower.contains("require unique expression names") {
+        return Error::new(SqlState::DUPLICATE_COLUMN, line).with_hint("Give one of the columns another name with AS.");
+    }
+    if lower.contains("placeholder") || lower.contains("no value found for") {
+        return Error::new(SqlState::INDETERMINATE_DATATYPE, line);
+    }
+    if lower.contains("same number of columns") || lower.contains("equal number of columns") {
+        return Error::new(SqlState::SYNTAX_ERROR, line);
+    }
+    if lower.contains("not supported") || lower.contains("unsupported") || lower.contains("not implemented") {
+        return Error::unsupported(line);
+    }
+    if lower.contains("divide by zero") {
+        return Error::new(SqlState::DIVISION_BY_ZERO, "division by zero");
+    }
+    if lower.contains("type") && (lower.contains("coerc") || lower.contains("mismatch") || lower.contains("must be")) {
+        return Error::new(SqlState::DATATYPE_MISMATCH, line);
+    }
+    if lower.contains("expected boolean") || lower.contains("non-boolean") {
+        return Error::new(SqlState::DATATYPE_MISMATCH, line);
+    }
+    Error::new(SqlState::SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION, line)
+}
+
+/// "Cannot coerce arithmetic expression Utf8 + Int64 to valid types" and its kin.
+fn operator(line: &str) -> Option<Error> {
+    let rest = line
+        .strip_prefix("Cannot coerce arithmetic expression ")
+        .and_then(|rest| rest.split(" to valid types").next())
+        .or_else(|| line.strip_prefix("Cannot infer common argument type for comparison operation "))
+        .or_else(|| {
+            line.strip_prefix("Cannot infer common argument type for ")
+                .and_then(|rest| rest.split_once("operation "))
+                .map(|(_, rest)| rest)
+        })?;
+    let words: Vec<&str> = rest.rsplitn(2, ' ').collect();
+    let [right, left_and_operator] = words.as_slice() else { return None };
+    let (left, operator) = left_and_operator.rsplit_once(' ')?;
+    Some(
+        Error::new(
+            SqlState::UNDEFINED_FUNCTION,
+            format!("operator does not exist: {} {operator} {}", type_name(left), type_name(right)),
+        )
+        .with_hint("No operator matches the given name and argument types. You might need to add explicit type casts."),
+    )
+}
+
+fn undefined_function(line: &str, message: &str) -> Error {
+    let name = ["call to '", "call the function '", "function '"]
+        .iter()
+        .find_map(|before| line.split(before).nth(1))
+        .and_then(|rest| rest.split('\'').next());
+    let error = match name {
+        Some(name) => Error::new(
+            SqlState::UNDEFINED_FUNCTION,
+            format!("function {name} does not exist with arguments of these types"),
+        ),
+        None => Error::new(SqlState::UNDEFINED_FUNCTION, line),
+    };
+    let more = message.lines().collect::<Vec<_>>().join(" ");
+    error
+        .with_detail(more)
+        .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+}
+
+fn first_line(message: &str) -> &str {
+    message.lines().next().unwrap_or(message).trim_end_matches('.')
+}

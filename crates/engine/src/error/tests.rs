@@ -1,0 +1,87 @@
+//! What DataFusion and Arrow say, and what a client reads.
+
+use ::arrow::error::ArrowError;
+use ::datafusion::common::{Column, SchemaError, TableReference};
+use ::datafusion::error::DataFusionError;
+
+use super::*;
+
+fn check(error: impl Into<Error>, code: &str, message: &str) {
+    let error = error.into();
+    assert_eq!((error.code.0, error.message.as_str()), (code, message));
+}
+
+#[test]
+fn values_that_do_not_fit() {
+    check(ArrowError::DivideByZero, "22012", "division by zero");
+    check(
+        ArrowError::CastError("Cannot cast string 'abc' to value of Int32 type".into()),
+        "22P02",
+        "invalid input syntax for type integer: \"abc\"",
+    );
+    check(
+        ArrowError::CastError("Cannot cast string '3000000000' to value of Int32 type".into()),
+        "22003",
+        "value \"3000000000\" is out of range for type integer",
+    );
+    check(ArrowError::CastError("Can't cast value 3000000000 to type Int32".into()), "22003", "integer out of range");
+    check(
+        ArrowError::ParseError("Error parsing timestamp from 'tomorrow': error parsing date".into()),
+        "22007",
+        "invalid input syntax for type timestamp: \"tomorrow\"",
+    );
+    check(
+        DataFusionError::Context("while".into(), Box::new(ArrowError::DivideByZero.into())),
+        "22012",
+        "division by zero",
+    );
+}
+
+#[test]
+fn names_that_are_not_there() {
+    let missing = |relation: Option<&str>| {
+        DataFusionError::from(SchemaError::FieldNotFound {
+            field: Box::new(Column::new(relation.map(TableReference::bare), "quantty")),
+            valid_fields: vec![Column::new(Some("orders"), "quantity"), Column::new(Some("orders"), "id")],
+        })
+    };
+    let error = Error::from(missing(None));
+    check(error.clone(), "42703", "column \"quantty\" does not exist");
+    assert_eq!(error.hint.as_deref(), Some("Perhaps you meant to reference the column \"orders.quantity\"."));
+    check(missing(Some("orders")), "42703", "column orders.quantty does not exist");
+    check(missing(Some("order")), "42P01", "missing FROM-clause entry for table \"order\"");
+    check(
+        DataFusionError::Plan("Invalid function 'uper'.\nDid you mean 'upper'?".into()),
+        "42883",
+        "function uper does not exist",
+    );
+}
+
+#[test]
+fn operators_that_are_not_there() {
+    check(
+        DataFusionError::Plan("Cannot coerce arithmetic expression Utf8 + Int64 to valid types".into()),
+        "42883",
+        "operator does not exist: text + bigint",
+    );
+    check(
+        DataFusionError::Plan("Cannot infer common argument type for comparison operation Boolean = Int64".into()),
+        "42883",
+        "operator does not exist: boolean = bigint",
+    );
+}
+
+#[test]
+fn ours_pass_through_unchanged() {
+    let error = Error::new(SqlState::UNIQUE_VIOLATION, "duplicate").with_detail("Key (id)=(1) already exists.");
+    let through = Error::from(DataFusionError::Shared(std::sync::Arc::new(error.clone().into())));
+    assert_eq!((through.code, through.detail), (error.code, error.detail));
+}
+
+#[test]
+fn positions_count_characters() {
+    let error = Error::new(SqlState::UNDEFINED_COLUMN, "x").at_line(2, 3);
+    assert_eq!(error.located_in("select 'ä'\n  x").position, Some(14));
+    let error = Error::new(SqlState::UNDEFINED_COLUMN, "x").at_line(9, 9);
+    assert_eq!(error.located_in("select").position, None);
+}

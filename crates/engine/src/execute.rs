@@ -1,0 +1,41 @@
+//! Where each statement goes.
+
+use datafusion::scalar::ScalarValue;
+use sql::{Parsed, Statement};
+
+use crate::session::Session;
+use crate::{
+    Error, Outcome, Tag, create_sink, create_source, create_table, create_view, delete, drop, explain, insert, query,
+    settings, show, subscribe, update, write,
+};
+
+/// Runs a statement.
+pub(crate) async fn execute(
+    session: &mut Session,
+    parsed: &Parsed,
+    parameters: &[ScalarValue],
+) -> Result<Outcome, Error> {
+    let sql = parsed.sql.as_str();
+    match &parsed.statement {
+        Statement::Query(query) => query::run(session, query, parameters, Tag::Select).await,
+        Statement::Insert(insert) => write::run(session, &insert::Insert::new(insert), parameters).await,
+        Statement::Update(update) => write::run(session, &update::Update::new(update), parameters).await,
+        Statement::Delete(delete) => write::run(session, &delete::Delete::new(delete), parameters).await,
+        Statement::CreateTable(table) => create_table::run(session, table, sql).await,
+        Statement::CreateSource(source) => create_source::run(session, source, sql).await,
+        Statement::CreateView(view) => create_view::run(session, view, sql).await,
+        Statement::CreateSink(sink) => create_sink::run(session, sink, sql).await,
+        Statement::Drop(drop) => drop::run(session, drop).await,
+        Statement::Show(show) => show::run(session, show),
+        Statement::Set(set) => settings::run(session, set),
+        Statement::Explain(statement) => explain::run(session, statement).await,
+        Statement::Subscribe(subscribe) => subscribe::run(session, subscribe, parameters).await,
+        Statement::Begin { read_only } => Ok(session.begin(*read_only)),
+        Statement::Commit => session.commit().await,
+        Statement::Rollback => Ok(session.rollback()),
+        Statement::Discard => settings::discard(session),
+        // Prepared statements are the frontend's.
+        Statement::Deallocate(_) => Ok(Outcome::Done("DEALLOCATE".to_owned())),
+        Statement::Flush => Ok(Outcome::Done("FLUSH".to_owned())),
+    }
+}

@@ -1,0 +1,251 @@
+//! `INSERT`: rows computed by a query, cast to the table's types, its defaults filled in.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::{Column, DFSchema};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+use datafusion::sql::sqlparser::ast::{self, SetExpr};
+
+use crate::bind::{ParameterTypes, fold, with_types, with_values};
+use crate::on_conflict::OnConflict;
+use crate::query::{collect, typed};
+use crate::write::{
+    Computed, Context, Returning, TableChange, Target, Visible, assign_column, check_unique, column_index, conform,
+    default_of, is_unknown_literal, note_assigned, or_default,
+};
+use crate::{Error, SqlState, Tag};
+
+/// An `INSERT` statement.
+pub(crate) struct Insert<'a>(&'a ast::Insert);
+
+/// The rows to insert, before they are of the table's types.
+struct Source {
+    plan: LogicalPlan,
+    /// For each of the table's columns, which of the source's goes there; none for the default.
+    places: Vec<Option<usize>>,
+    /// Which of the source's columns are literals without a type of their own.
+    literals: Vec<bool>,
+}
+
+impl<'a> Insert<'a> {
+    pub(crate) fn new(insert: &'a ast::Insert) -> Insert<'a> {
+        Insert(insert)
+    }
+
+    fn target(&self, context: &Context<'_>) -> Result<Target, Error> {
+        match &self.0.table {
+            ast::TableObject::TableName(name) => Target::find(&context.reader, name, "insert into"),
+            _ => Err(Error::unsupported("INSERT into what is not a table is not supported yet")),
+        }
+    }
+
+    /// What the statement calls the table.
+    fn alias(&self, target: &Target) -> String {
+        self.0.table_alias.as_ref().map_or_else(|| target.name().to_owned(), |alias| fold(&alias.alias))
+    }
+
+    fn returning(&self) -> Returning<'_> {
+        Returning(self.0.returning.as_ref())
+    }
+
+    /// The columns that are named, or all.
+    fn columns(&self, target: &Target) -> Result<Vec<usize>, Error> {
+        if self.0.columns.is_empty() {
+            return Ok((0..target.width()).collect());
+        }
+        let mut columns = Vec::with_capacity(self.0.columns.len());
+        for name in &self.0.columns {
+            let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
+            let column = column_index(target, &name)?;
+            if columns.contains(&column) {
+                return Err(Error::new(
+                    SqlState::DUPLICATE_COLUMN,
+                    format!("column \"{name}\" specified more than once"),
+                ));
+            }
+            columns.push(column);
+        }
+        Ok(columns)
+    }
+
+    /// Binds what is to be inserted, and notes the types of parameters in it.
+    async fn source(
+        &self,
+        context: &Context<'_>,
+        target: &Target,
+        types: &mut ParameterTypes,
+    ) -> Result<Source, Error> {
+        let columns = self.columns(target)?;
+        let mut places = vec![None; target.width()];
+        let Some(query) = &self.0.source else {
+            let plan = LogicalPlanBuilder::empty(true).build()?;
+            return Ok(Source { plan, places, literals: vec![] });
+        };
+        let query = with_defaults(query, target, &columns);
+        let schema = &target.entry.object.columns;
+        for_each_item(&query, |place, value| match columns.get(place) {
+            Some(column) => note_assigned(types, value, &schema.fields()[*column]),
+            None => Ok(()),
+        })?;
+        let plan = context.binder.bind(&query, &context.reader, vec![]).await?.plan;
+        let given = plan.schema().fields().len();
+        if given > columns.len() {
+            return Err(Error::new(SqlState::SYNTAX_ERROR, "INSERT has more expressions than target columns"));
+        }
+        if given < columns.len() && !self.0.columns.is_empty() {
+            return Err(Error::new(SqlState::SYNTAX_ERROR, "INSERT has more target columns than expressions"));
+        }
+        for (place, column) in columns.iter().take(given).enumerate() {
+            places[*column] = Some(place);
+        }
+        Ok(Source { plan, places, literals: literal_columns(&query, given) })
+    }
+
+    /// The rows to insert, as the table keeps them.
+    async fn rows(&self, context: &Context<'_>, target: &Target) -> Result<RecordBatch, Error> {
+        let mut types = ParameterTypes::default();
+        let Source { plan, places, literals } = self.source(context, target, &mut types).await?;
+        let (plan, fields) = typed(plan, types, context.parameters)?;
+        let plan = assigned(context, target, plan, &places, &literals)?;
+        let plan = with_values(plan, context.parameters, &fields)?;
+        let (_, batches) = collect(context.binder.state(), plan).await?;
+        let mut rows = Vec::with_capacity(batches.len());
+        for batch in batches {
+            rows.push(conform(target, batch.columns().to_vec(), batch.num_rows())?);
+        }
+        Ok(concat_batches(&target.entry.object.columns, &rows)?)
+    }
+
+    fn on_conflict(&self) -> Result<Option<&ast::OnConflict>, Error> {
+        match &self.0.on {
+            None => Ok(None),
+            Some(ast::OnInsert::OnConflict(on_conflict)) => Ok(Some(on_conflict)),
+            Some(_) => Err(Error::unsupported("ON DUPLICATE KEY is not supported yet")),
+        }
+    }
+}
+
+impl TableChange for Insert<'_> {
+    const TAG: Tag = Tag::Insert;
+
+    async fn compute(&self, context: &Context<'_>) -> Result<Computed, Error> {
+        let target = self.target(context)?;
+        let alias = self.alias(&target);
+        let rows = self.rows(context, &target).await?;
+        let (deletes, inserts, changed) = match self.on_conflict()? {
+            None => (vec![], vec![rows.clone()], rows),
+            Some(clause) => {
+                let resolved = OnConflict::new(clause, &target, &alias)?.resolve(context, rows).await?;
+                (resolved.deletes, resolved.inserts, resolved.changed)
+            }
+        };
+        check_unique(&target, &context.reader, &deletes, &inserts)?;
+        let count = changed.num_rows();
+        let schema = Arc::clone(&target.entry.object.columns);
+        let visible = vec![Visible { alias, schema, batches: vec![changed] }];
+        let returning = self.returning().rows(context, visible).await?;
+        Ok(Computed { write: target.write(deletes, inserts), rows: count, returning })
+    }
+
+    async fn describe(&self, context: &Context<'_>, types: &mut ParameterTypes) -> Result<Option<SchemaRef>, Error> {
+        let target = self.target(context)?;
+        let alias = self.alias(&target);
+        let Source { plan, places, literals } = self.source(context, &target, types).await?;
+        types.infer(&plan)?;
+        assigned(context, &target, with_types(plan, &types.fields())?, &places, &literals)?;
+        if let Some(clause) = self.on_conflict()? {
+            OnConflict::new(clause, &target, &alias)?.describe(context, types).await?;
+        }
+        let schema = Arc::clone(&target.entry.object.columns);
+        self.returning().describe(context, vec![Visible { alias, schema, batches: vec![] }], types).await
+    }
+}
+
+/// A value for each of the table's columns: the source's, cast as an assignment does, or the default.
+fn assigned(
+    context: &Context<'_>,
+    target: &Target,
+    plan: LogicalPlan,
+    places: &[Option<usize>],
+    literals: &[bool],
+) -> Result<LogicalPlan, Error> {
+    let plan = sql::analyse(plan, context.binder.state())?;
+    let mut values = Vec::with_capacity(places.len());
+    for (column, (place, to)) in places.iter().zip(target.entry.object.columns.fields()).enumerate() {
+        let value = match place {
+            Some(place) => {
+                let (qualifier, from) = plan.schema().qualified_field(*place);
+                let value = Expr::Column(Column::from((qualifier, from)));
+                assign_column(value, from, literals.get(*place).copied().unwrap_or(false), to)?
+            }
+            None => {
+                let default = default_of(target, column);
+                let value = context.binder.bind_expression(&default)?;
+                let (_, from) = value.to_field(&DFSchema::empty())?;
+                assign_column(value, &from, true, to)?
+            }
+        };
+        values.push(value.alias(to.name()));
+    }
+    Ok(LogicalPlanBuilder::from(plan).project(values)?.build()?)
+}
+
+/// The query with each `DEFAULT` in its `VALUES` replaced by its column's.
+fn with_defaults(query: &ast::Query, target: &Target, columns: &[usize]) -> ast::Query {
+    let mut query = query.clone();
+    if let SetExpr::Values(values) = query.body.as_mut() {
+        for row in &mut values.rows {
+            for (value, column) in row.content.iter_mut().zip(columns) {
+                *value = or_default(target, *column, value);
+            }
+        }
+    }
+    query
+}
+
+/// Visits the values that stand in the query's own text, with the column of the query that each
+/// belongs to.
+fn for_each_item(
+    query: &ast::Query,
+    mut visit: impl FnMut(usize, &ast::Expr) -> Result<(), Error>,
+) -> Result<(), Error> {
+    match query.body.as_ref() {
+        SetExpr::Values(values) => {
+            for row in &values.rows {
+                for (place, value) in row.content.iter().enumerate() {
+                    visit(place, value)?;
+                }
+            }
+        }
+        SetExpr::Select(select) => {
+            for (place, item) in select.projection.iter().enumerate() {
+                match item {
+                    ast::SelectItem::UnnamedExpr(value) | ast::SelectItem::ExprWithAlias { expr: value, .. } => {
+                        visit(place, value)?;
+                    }
+                    // What comes after a wildcard stands nobody knows where.
+                    _ => break,
+                }
+            }
+        }
+        SetExpr::Query(query) => for_each_item(query, visit)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Which columns of the query are literals in all rows.
+fn literal_columns(query: &ast::Query, width: usize) -> Vec<bool> {
+    let mut seen = vec![None; width];
+    let noted = for_each_item(query, |place, value| {
+        if let Some(seen) = seen.get_mut(place) {
+            *seen = Some(seen.unwrap_or(true) && is_unknown_literal(value));
+        }
+        Ok(())
+    });
+    debug_assert!(noted.is_ok(), "nothing fails");
+    seen.into_iter().map(|seen| seen.unwrap_or(false)).collect()
+}

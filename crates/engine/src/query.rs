@@ -1,0 +1,92 @@
+//! Running a query: bound, planned and executed by DataFusion over one reader's epoch.
+
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast;
+use futures::{StreamExt, TryStreamExt};
+
+use crate::bind::{ParameterTypes, with_types, with_values};
+use crate::session::Session;
+use crate::{Error, Outcome, Tag};
+
+/// Runs a query and streams its rows.
+pub(crate) async fn run(
+    session: &mut Session,
+    query: &ast::Query,
+    parameters: &[ScalarValue],
+    tag: Tag,
+) -> Result<Outcome, Error> {
+    let reader = session.reader();
+    let bound = session.binder.bind(query, &reader, vec![]).await?;
+    let (plan, fields) = typed(bound.plan, ParameterTypes::default(), parameters)?;
+    let plan = with_values(plan, parameters, &fields)?;
+    let (schema, rows) = stream(session.binder.state(), plan).await?;
+    Ok(Outcome::Rows { tag, schema, rows })
+}
+
+/// `plan` with its parameters' types, and those types. Values that are at hand say their own.
+pub(crate) fn typed(
+    plan: LogicalPlan,
+    mut types: ParameterTypes,
+    values: &[ScalarValue],
+) -> Result<(LogicalPlan, Vec<FieldRef>), Error> {
+    types.infer(&plan)?;
+    let mut fields = types.fields();
+    for (field, value) in fields.iter_mut().zip(values) {
+        if *field.data_type() != value.data_type() {
+            *field = Arc::new(Field::new("", value.data_type(), true));
+        }
+    }
+    Ok((with_types(plan, &fields)?, fields))
+}
+
+/// Runs a plan without open parameters: the columns as the client sees them, and the rows.
+pub(crate) async fn stream(
+    state: &SessionState,
+    plan: LogicalPlan,
+) -> Result<(SchemaRef, SendableRecordBatchStream), Error> {
+    let plan = sql::analyse(plan, state)?;
+    let physical = physical(state, &plan).await?;
+    let schema = shown_schema(plan.schema().as_arrow(), Some(&physical.schema()));
+    let rows = execute_stream(physical, state.task_ctx())?;
+    let shown = Arc::clone(&schema);
+    let rows = rows.map(move |batch| Ok(with_schema(batch?, &shown)?));
+    Ok((Arc::clone(&schema), Box::pin(RecordBatchStreamAdapter::new(schema, rows))))
+}
+
+/// Runs a plan to its end.
+pub(crate) async fn collect(state: &SessionState, plan: LogicalPlan) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
+    let (schema, rows) = stream(state, plan).await?;
+    Ok((schema, rows.try_collect().await?))
+}
+
+/// The physical plan of an analysed one.
+pub(crate) async fn physical(state: &SessionState, plan: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>, Error> {
+    let optimised = state.optimizer().optimize(plan.clone(), state, |_, _| {})?;
+    Ok(state.query_planner().create_physical_plan(&optimised, state).await?)
+}
+
+/// An analysed plan's columns as a client sees them. `computed`: as the execution will give them,
+/// where that is known.
+pub(crate) fn shown_schema(analysed: &Schema, computed: Option<&SchemaRef>) -> SchemaRef {
+    let shown = sql::result_schema(analysed);
+    let fields = shown.fields().iter().enumerate().map(|(index, field)| {
+        let data_type = computed.map_or(field.data_type(), |schema| schema.field(index).data_type());
+        // What is known of nulls does not survive all of DataFusion's rewrites, and no client sees it.
+        Arc::new(field.as_ref().clone().with_data_type(data_type.clone()).with_nullable(true))
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The same columns under other names.
+pub(crate) fn with_schema(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Error> {
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), batch.columns().to_vec(), &options)?)
+}

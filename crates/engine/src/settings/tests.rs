@@ -1,0 +1,46 @@
+//! What may be set, and what is shown then.
+
+use super::*;
+
+#[test]
+fn known_settings_are_found_in_any_case() {
+    let settings = Settings::default();
+    assert_eq!(settings.get("timezone").as_deref(), Some("UTC"));
+    settings.set("TIMEZONE", Some("+2")).expect("a zone");
+    assert_eq!(settings.get("TimeZone").as_deref(), Some("+02:00"));
+    settings.set("timezone", None).expect("back");
+    assert_eq!(settings.get("TimeZone").as_deref(), Some("UTC"));
+    assert!(KNOWN.is_sorted_by_key(|known| known.name.to_lowercase()));
+}
+
+#[test]
+fn values_are_checked() {
+    let settings = Settings::default();
+    let code = |name: &str, value: &str| settings.set(name, Some(value)).map_err(|error| error.code.0);
+    assert_eq!(code("extra_float_digits", "3"), Ok(()));
+    assert_eq!(code("extra_float_digits", "4"), Err("22023"));
+    assert_eq!(code("statement_timeout", "5min"), Ok(()));
+    assert_eq!(settings.duration("statement_timeout"), Some(Duration::from_secs(300)));
+    assert_eq!(code("statement_timeout", "soon"), Err("22023"));
+    assert_eq!(code("client_encoding", "utf-8"), Ok(()));
+    assert_eq!(code("client_encoding", "latin1"), Err("0A000"));
+    assert_eq!(code("server_version", "9"), Err("55P02"));
+    assert_eq!(code("timezone", "Nowhere/Land"), Err("22023"));
+    assert_eq!(code("default_transaction_read_only", "yes"), Ok(()));
+    assert!(settings.is_on("default_transaction_read_only"));
+    assert_eq!(code("my_app.user", "7"), Ok(()));
+    let error = settings.set("aplication_name", Some("x")).expect_err("unknown");
+    assert_eq!((error.code.0, error.hint.as_deref()), ("42704", Some("Perhaps you meant \"application_name\".")));
+}
+
+#[test]
+fn goes_back() {
+    let settings = Settings::default();
+    let before = settings.remember();
+    settings.set("application_name", Some("a")).expect("free text");
+    settings.set("work_mem", Some("1GB")).expect("accepted");
+    settings.restore_one("work_mem", &before);
+    assert_eq!(settings.get("work_mem").as_deref(), Some("4MB"));
+    settings.restore(&before);
+    assert_eq!(settings.get("application_name").as_deref(), Some(""));
+}

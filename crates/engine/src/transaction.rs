@@ -1,0 +1,256 @@
+//! Transactions: one epoch for all reads, one epoch for all writes.
+//!
+//! Reads see the epoch at which the transaction first read, with its own writes on top. Writes are
+//! kept by the session until `COMMIT`, which writes them together, or fails with 40001 if somebody
+//! else changed the same rows meanwhile: nobody waits for a lock. What creates or drops things takes
+//! effect at once and for everybody, so it is refused inside a transaction. There are no savepoints.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use changes::Epoch;
+use dataflow::{CommitError, Write};
+use plan::RelationId;
+
+use crate::read::{PendingRows, Reader};
+use crate::session::Session;
+use crate::settings::Remembered;
+use crate::{Error, Notice, Outcome, SqlState};
+
+/// Whether a transaction is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionStatus {
+    /// None is.
+    Idle,
+    /// One is.
+    Active,
+    /// One is, but only to be rolled back.
+    Failed,
+}
+
+/// The transaction of a session.
+#[derive(Debug, Default)]
+pub(crate) enum Transaction {
+    #[default]
+    Idle,
+    Active(Active),
+    /// It has failed; what is left is to give back its settings.
+    Failed(Remembered),
+}
+
+/// An open transaction.
+#[derive(Debug)]
+pub(crate) struct Active {
+    /// What it sees; none before its first read.
+    reader: Option<Arc<Reader>>,
+    read_only: bool,
+    /// The settings before it began.
+    settings: Remembered,
+    /// What `SET LOCAL` has set.
+    local: Vec<String>,
+}
+
+impl Transaction {
+    pub(crate) fn status(&self) -> TransactionStatus {
+        match self {
+            Transaction::Idle => TransactionStatus::Idle,
+            Transaction::Active(_) => TransactionStatus::Active,
+            Transaction::Failed(_) => TransactionStatus::Failed,
+        }
+    }
+}
+
+impl Session {
+    /// `BEGIN`.
+    pub(crate) fn begin(&mut self, read_only: bool) -> Outcome {
+        match &mut self.transaction {
+            Transaction::Idle => {
+                let settings = self.info.settings.remember();
+                let read_only = read_only || self.info.settings.is_on("default_transaction_read_only");
+                self.transaction = Transaction::Active(Active { reader: None, read_only, settings, local: vec![] });
+                if read_only {
+                    self.set_local_unchecked("transaction_read_only", "on");
+                }
+            }
+            _ => self.notices.push(Notice::warning(
+                SqlState::ACTIVE_SQL_TRANSACTION,
+                "there is already a transaction in progress",
+            )),
+        }
+        Outcome::Done("BEGIN".to_owned())
+    }
+
+    /// `COMMIT`. Of a failed transaction, it rolls back.
+    pub(crate) async fn commit(&mut self) -> Result<Outcome, Error> {
+        match std::mem::take(&mut self.transaction) {
+            Transaction::Idle => {
+                self.warn_no_transaction();
+                Ok(Outcome::Done("COMMIT".to_owned()))
+            }
+            Transaction::Failed(settings) => {
+                self.info.settings.restore(&settings);
+                Ok(Outcome::Done("ROLLBACK".to_owned()))
+            }
+            Transaction::Active(active) => {
+                for name in &active.local {
+                    self.info.settings.restore_one(name, &active.settings);
+                }
+                let writes = match &active.reader {
+                    Some(reader) => pending_writes(reader)?,
+                    None => vec![],
+                };
+                if !writes.is_empty() {
+                    let committed = self.engine.runtime().commit(writes).await;
+                    committed.map_err(|error| {
+                        self.info.settings.restore(&active.settings);
+                        failed_commit(error)
+                    })?;
+                }
+                Ok(Outcome::Done("COMMIT".to_owned()))
+            }
+        }
+    }
+
+    /// `ROLLBACK`.
+    pub(crate) fn rollback(&mut self) -> Outcome {
+        match std::mem::take(&mut self.transaction) {
+            Transaction::Idle => self.warn_no_transaction(),
+            Transaction::Active(Active { settings, .. }) | Transaction::Failed(settings) => {
+                self.info.settings.restore(&settings);
+            }
+        }
+        Outcome::Done("ROLLBACK".to_owned())
+    }
+
+    /// That a transaction which has failed is only rolled back.
+    pub(crate) fn check_not_failed(&self) -> Result<(), Error> {
+        match self.transaction {
+            Transaction::Failed(_) => Err(Error::new(
+                SqlState::IN_FAILED_SQL_TRANSACTION,
+                "current transaction is aborted, commands ignored until end of transaction block",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// That no transaction is open, for what cannot be rolled back.
+    pub(crate) fn check_outside_transaction(&self, statement: &str) -> Result<(), Error> {
+        match self.transaction {
+            Transaction::Idle => Ok(()),
+            _ => Err(Error::new(
+                SqlState::ACTIVE_SQL_TRANSACTION,
+                format!("{statement} cannot run inside a transaction block"),
+            )
+            .with_hint("It takes effect at once and cannot be rolled back. Run it before BEGIN or after COMMIT.")),
+        }
+    }
+
+    /// That writes are allowed.
+    pub(crate) fn check_writable(&self, statement: &str) -> Result<(), Error> {
+        let is_read_only = match &self.transaction {
+            Transaction::Active(active) => {
+                active.read_only || self.info.settings.is_on("transaction_read_only")
+            }
+            _ => self.info.settings.is_on("default_transaction_read_only"),
+        };
+        match is_read_only {
+            true => Err(Error::new(
+                SqlState::READ_ONLY_SQL_TRANSACTION,
+                format!("cannot execute {statement} in a read-only transaction"),
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// What the statement at hand sees: the transaction's epoch, or now.
+    pub(crate) fn reader(&mut self) -> Arc<Reader> {
+        let now = || Arc::new(Reader::now(self.engine.catalog(), self.engine.runtime()));
+        match &mut self.transaction {
+            Transaction::Active(active) => Arc::clone(active.reader.get_or_insert_with(now)),
+            _ => now(),
+        }
+    }
+
+    /// The epoch that the open transaction reads, if it has read.
+    pub(crate) fn transaction_epoch(&self) -> Option<Epoch> {
+        match &self.transaction {
+            Transaction::Active(active) => active.reader.as_ref().map(|reader| reader.epoch()),
+            _ => None,
+        }
+    }
+
+    /// Keeps writes until the commit, if a transaction is open; says whether one is.
+    pub(crate) fn keep(&mut self, writes: &[Write]) -> Result<bool, Error> {
+        let Transaction::Active(Active { reader: Some(reader), .. }) = &mut self.transaction else { return Ok(false) };
+        let reader = Arc::make_mut(reader);
+        for write in writes {
+            let oid = write.table.0;
+            let object = reader.catalog.object(oid).ok_or_else(|| Error::internal("a table without an object"))?;
+            let columns = Arc::clone(&object.columns);
+            let tables = reader.writes_mut();
+            let pending = match tables.entry(oid) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => entry.insert(PendingRows::new(columns)?),
+            };
+            pending.delete(&write.deletes)?;
+            pending.insert(&write.inserts)?;
+        }
+        Ok(true)
+    }
+
+    /// `SET LOCAL`: the setting goes back when the transaction ends.
+    pub(crate) fn remember_local(&mut self, name: &str) {
+        match &mut self.transaction {
+            Transaction::Active(active) => active.local.push(name.to_owned()),
+            _ => self.notices.push(Notice::warning(
+                SqlState::NO_ACTIVE_SQL_TRANSACTION,
+                "SET LOCAL can only be used in transaction blocks",
+            )),
+        }
+    }
+
+    fn set_local_unchecked(&mut self, name: &str, value: &str) {
+        self.info.settings.set_fact(name, value);
+        self.remember_local(name);
+    }
+
+    fn warn_no_transaction(&mut self) {
+        self.notices.push(Notice::warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, "there is no transaction in progress"));
+    }
+
+    /// An error inside of a transaction fails it.
+    pub fn fail_transaction(&mut self) {
+        if let Transaction::Active(active) = std::mem::take(&mut self.transaction) {
+            self.transaction = Transaction::Failed(active.settings);
+        }
+    }
+}
+
+/// What a transaction has written, net.
+fn pending_writes(reader: &Reader) -> Result<Vec<Write>, Error> {
+    let mut writes = Vec::new();
+    for (oid, pending) in reader.writes() {
+        let some = |batch: RecordBatch| if batch.num_rows() == 0 { vec![] } else { vec![batch] };
+        let write =
+            Write { table: RelationId(*oid), deletes: some(pending.deleted()?), inserts: some(pending.inserted()?) };
+        if !write.deletes.is_empty() || !write.inserts.is_empty() {
+            writes.push(write);
+        }
+    }
+    Ok(writes)
+}
+
+/// A commit that failed, for the client.
+pub(crate) fn failed_commit(error: CommitError) -> Error {
+    match error {
+        CommitError::Conflict => {
+            Error::new(SqlState::SERIALIZATION_FAILURE, "could not serialize access due to concurrent update")
+                .with_hint("The transaction might succeed if retried.")
+        }
+        CommitError::Dropped => {
+            Error::new(SqlState::UNDEFINED_TABLE, "a table of this transaction was dropped meanwhile")
+        }
+        CommitError::Closed => Error::shutting_down(),
+        CommitError::State(error) => Error::internal(error.to_string()),
+    }
+}

@@ -1,0 +1,118 @@
+//! What `INSERT`, `UPDATE` and `DELETE` have in common: they compute, over one reader's epoch, which
+//! rows of one table go and which come, and then all of it is written in one epoch or not at all.
+//!
+//! Nobody waits for anybody: when another session has meanwhile changed one of the same rows, the
+//! statement is computed again over what is there now. Inside a transaction it is not written
+//! before the commit.
+
+mod assign;
+mod constraints;
+mod keys;
+mod query;
+mod returning;
+mod target;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use dataflow::{CommitError, Write};
+use datafusion::scalar::ScalarValue;
+
+pub(crate) use assign::{assign_column, is_unknown_literal, note_assigned};
+pub(crate) use constraints::conform;
+pub(crate) use keys::{FoundRows, KeyCodec, check_unique, duplicate_key, find_rows};
+pub(crate) use query::{memory_table, parse_query, quoted};
+pub(crate) use returning::{Returning, Visible};
+pub(crate) use target::{Target, column_index, set_columns};
+
+use crate::bind::{Binder, ParameterTypes};
+use crate::read::Reader;
+use crate::session::Session;
+use crate::transaction::failed_commit;
+use crate::{Error, Outcome, SqlState, Tag};
+
+/// How often a statement is computed again before its client is told to try later.
+const ATTEMPTS_MAX: usize = 1_000;
+
+/// A statement that changes the rows of one table.
+pub(crate) trait TableChange: Sync {
+    /// Its command tag.
+    const TAG: Tag;
+
+    /// Computes what goes and what comes.
+    fn compute(&self, context: &Context<'_>) -> impl Future<Output = Result<Computed, Error>> + Send;
+
+    /// The types of its parameters, noted in `types`, and the columns that it returns.
+    fn describe(
+        &self,
+        context: &Context<'_>,
+        types: &mut ParameterTypes,
+    ) -> impl Future<Output = Result<Option<SchemaRef>, Error>> + Send;
+}
+
+/// What a change is computed with.
+pub(crate) struct Context<'a> {
+    pub(crate) binder: &'a Binder,
+    pub(crate) reader: Arc<Reader>,
+    pub(crate) parameters: &'a [ScalarValue],
+}
+
+/// What a change was computed to be.
+pub(crate) struct Computed {
+    pub(crate) write: Write,
+    /// How many rows the client is told of.
+    pub(crate) rows: usize,
+    /// `RETURNING`'s columns and rows.
+    pub(crate) returning: Option<(SchemaRef, Vec<RecordBatch>)>,
+}
+
+/// Runs a change: computes and writes it, again if need be.
+pub(crate) async fn run<C: TableChange>(
+    session: &mut Session,
+    change: &C,
+    parameters: &[ScalarValue],
+) -> Result<Outcome, Error> {
+    let verb = match C::TAG {
+        Tag::Update => "UPDATE",
+        Tag::Delete => "DELETE",
+        _ => "INSERT",
+    };
+    session.check_writable(verb)?;
+    for _ in 0..ATTEMPTS_MAX {
+        let reader = session.reader();
+        let context = Context { binder: &session.binder, reader, parameters };
+        let computed = change.compute(&context).await?;
+        drop(context);
+        let Computed { write, rows, returning } = computed;
+        let outcome = || outcome(C::TAG, rows, returning);
+        let is_nothing = write.deletes.is_empty() && write.inserts.is_empty();
+        let writes = vec![write];
+        if is_nothing || session.keep(&writes)? {
+            return outcome();
+        }
+        match session.engine.runtime().commit(writes).await {
+            Ok(_) => return outcome(),
+            Err(CommitError::Conflict) => {
+                tracing::debug!(verb, "computed again: the rows were changed meanwhile");
+                tokio::task::yield_now().await;
+            }
+            Err(error) => return Err(failed_commit(error)),
+        }
+    }
+    Err(Error::new(SqlState::SERIALIZATION_FAILURE, "could not serialize access due to concurrent update")
+        .with_detail(format!("The same rows were changed by others {ATTEMPTS_MAX} times in a row.")))
+}
+
+fn outcome(tag: Tag, rows: usize, returning: Option<(SchemaRef, Vec<RecordBatch>)>) -> Result<Outcome, Error> {
+    let Some((schema, batches)) = returning else {
+        return Ok(Outcome::Done(tag.complete(u64::try_from(rows).unwrap_or(u64::MAX))));
+    };
+    Ok(crate::rows::outcome(tag, schema, batches))
+}
+
+/// Batches that have rows.
+pub(crate) fn not_empty(batches: Vec<RecordBatch>) -> Vec<RecordBatch> {
+    batches.into_iter().filter(|batch| batch.num_rows() > 0).collect()
+}

@@ -1,0 +1,265 @@
+//! `sum` and `avg` of integers and decimals, exact: nothing wraps, and what was added can be taken
+//! back. A result that does not fit its type fails, until it fits again.
+
+use std::marker::PhantomData;
+
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveBuilder};
+use arrow::datatypes::{
+    DataType, Decimal32Type, Decimal64Type, Decimal128Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type, i256,
+};
+use changes::Diffs;
+use state::Groups;
+
+use super::accumulator::{Accumulator, Results, for_each_row, kept_of, read};
+use crate::Fault;
+use crate::expression::out_of_range;
+
+/// What to make of a sum and a count.
+#[derive(Clone, Copy, Debug)]
+enum Finish {
+    /// The sum, as an integer.
+    Integer,
+    /// The sum, times ten to some power, as a decimal of so many digits.
+    Decimal { factor: i256, limit: i256 },
+    /// The sum, times ten to some power, divided by the count and cut off, as `DataFusion` has it.
+    DecimalAverage { factor: i256, limit: i256 },
+    /// The sum divided by the count, as a float.
+    FloatAverage,
+}
+
+/// `sum(argument)` as `result`; none if there is no such function.
+pub(super) fn sum(argument: &DataType, result: &DataType) -> Option<Box<dyn Accumulator>> {
+    let finish = match result {
+        DataType::Int64 | DataType::UInt64 if scale_of(argument)? == 0 => Finish::Integer,
+        _ => {
+            let (factor, limit) = decimal(argument, result)?;
+            Finish::Decimal { factor, limit }
+        }
+    };
+    of_type(argument, result, finish)
+}
+
+/// `avg(argument)` as `result`; none if there is no such function.
+pub(super) fn average(argument: &DataType, result: &DataType) -> Option<Box<dyn Accumulator>> {
+    let finish = match result {
+        DataType::Float64 if scale_of(argument)? == 0 => Finish::FloatAverage,
+        _ => {
+            let (factor, limit) = decimal(argument, result)?;
+            Finish::DecimalAverage { factor, limit }
+        }
+    };
+    of_type(argument, result, finish)
+}
+
+fn of_type(argument: &DataType, result: &DataType, finish: Finish) -> Option<Box<dyn Accumulator>> {
+    Some(match argument {
+        DataType::Int8 => ExactSum::<Int8Type>::boxed(result, finish),
+        DataType::Int16 => ExactSum::<Int16Type>::boxed(result, finish),
+        DataType::Int32 => ExactSum::<Int32Type>::boxed(result, finish),
+        DataType::Int64 => ExactSum::<Int64Type>::boxed(result, finish),
+        DataType::UInt8 => ExactSum::<UInt8Type>::boxed(result, finish),
+        DataType::UInt16 => ExactSum::<UInt16Type>::boxed(result, finish),
+        DataType::UInt32 => ExactSum::<UInt32Type>::boxed(result, finish),
+        DataType::UInt64 => ExactSum::<UInt64Type>::boxed(result, finish),
+        DataType::Decimal32(..) => ExactSum::<Decimal32Type>::boxed(result, finish),
+        DataType::Decimal64(..) => ExactSum::<Decimal64Type>::boxed(result, finish),
+        DataType::Decimal128(..) => ExactSum::<Decimal128Type>::boxed(result, finish),
+        _ => return None,
+    })
+}
+
+fn scale_of(argument: &DataType) -> Option<i8> {
+    match argument {
+        argument if argument.is_integer() => Some(0),
+        DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) | DataType::Decimal128(_, scale) => Some(*scale),
+        _ => None,
+    }
+}
+
+/// By what to multiply to get from the argument's scale to the result's, and what is out of range.
+fn decimal(argument: &DataType, result: &DataType) -> Option<(i256, i256)> {
+    let (DataType::Decimal32(precision, scale)
+    | DataType::Decimal64(precision, scale)
+    | DataType::Decimal128(precision, scale)) = result
+    else {
+        return None;
+    };
+    let power = |exponent: u32| i256::from_i128(10).checked_pow(exponent);
+    let raised = u32::try_from(i16::from(*scale) - i16::from(scale_of(argument)?)).ok()?;
+    Some((power(raised)?, power(u32::from(*precision))?))
+}
+
+/// A sum of up to 2^64 numbers of 128 bits, and their number.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    /// The sum modulo 2^128,
+    low: u128,
+    /// and what is above that.
+    high: i64,
+    count: i64,
+}
+
+impl Sum {
+    #[inline(always)]
+    fn add(&mut self, value: i128, diff: i64) {
+        self.count += diff;
+        if diff == 1 {
+            self.add_one(value);
+        } else if diff == -1 && value != i128::MIN {
+            self.add_one(-value);
+        } else {
+            self.add_many(value, diff);
+        }
+    }
+
+    #[inline(always)]
+    fn add_one(&mut self, value: i128) {
+        let (low, carry) = self.low.overflowing_add(value.cast_unsigned());
+        self.low = low;
+        self.high += i64::from(carry) - i64::from(value < 0);
+    }
+
+    #[cold]
+    fn add_many(&mut self, value: i128, diff: i64) {
+        let product = i256::from_i128(value).wrapping_mul(i256::from_i128(i128::from(diff)));
+        let (low, high) = self.wide().wrapping_add(product).to_parts();
+        self.low = low;
+        // 2^64 numbers below 2^127 stay below 2^191.
+        self.high = high as i64;
+    }
+
+    fn wide(self) -> i256 {
+        i256::from_parts(self.low, i128::from(self.high))
+    }
+
+    fn as_i128(self) -> Option<i128> {
+        let low = self.low.cast_signed();
+        (self.high == if low < 0 { -1 } else { 0 }).then_some(low)
+    }
+}
+
+struct ExactSum<T> {
+    sums: Vec<Sum>,
+    result: DataType,
+    finish: Finish,
+    argument: PhantomData<T>,
+}
+
+impl<T> ExactSum<T>
+where
+    T: ArrowPrimitiveType<Native: Into<i128>>,
+{
+    fn boxed(result: &DataType, finish: Finish) -> Box<dyn Accumulator> {
+        Box::new(ExactSum::<T> { sums: Vec::new(), result: result.clone(), finish, argument: PhantomData })
+    }
+}
+
+impl<T> ExactSum<T> {
+    /// A result for each group: null for one without arguments, and places where it does not fit.
+    fn results<R: ArrowPrimitiveType>(&self, groups: &[u32], finish: impl Fn(Sum) -> Option<R::Native>) -> Results {
+        let mut values = PrimitiveBuilder::<R>::with_capacity(groups.len()).with_data_type(self.result.clone());
+        let mut failures = Vec::new();
+        for (place, &group) in groups.iter().enumerate() {
+            let sum = self.sums[group as usize];
+            if sum.count == 0 {
+                values.append_null();
+                continue;
+            }
+            let value = finish(sum);
+            if value.is_none() {
+                failures.push(place);
+            }
+            values.append_option(value);
+        }
+        Results::with_failures(values.finish(), &failures)
+    }
+
+    fn decimals<R: ArrowPrimitiveType<Native: TryFrom<i128>>>(
+        &self,
+        groups: &[u32],
+        finish: impl Fn(Sum) -> Option<i256>,
+        limit: i256,
+    ) -> Results {
+        self.results::<R>(groups, |sum| {
+            let value = finish(sum)?;
+            let fits = value < limit && value.wrapping_neg() < limit;
+            if fits { R::Native::try_from(value.to_i128()?).ok() } else { None }
+        })
+    }
+}
+
+impl<T> Accumulator for ExactSum<T>
+where
+    T: ArrowPrimitiveType<Native: Into<i128>>,
+{
+    fn resize(&mut self, groups: usize) {
+        self.sums.resize(groups, Sum::default());
+    }
+
+    fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
+        let argument = argument.expect("sum and avg have an argument");
+        let values = argument.as_primitive::<T>().values().as_ref();
+        let sums = self.sums.as_mut_slice();
+        for_each_row(groups, argument.nulls(), diffs, |group, row, diff| sums[group].add(values[row].into(), diff));
+        Ok(())
+    }
+
+    fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
+        let scaled = |factor: i256| move |sum: Sum| sum.wide().checked_mul(factor);
+        let average = |factor: i256| {
+            move |sum: Sum| sum.wide().checked_mul(factor)?.checked_div(i256::from_i128(i128::from(sum.count)))
+        };
+        Ok(match (self.finish, &self.result) {
+            (Finish::Integer, DataType::UInt64) => {
+                self.results::<UInt64Type>(groups, |sum| u64::try_from(sum.as_i128()?).ok())
+            }
+            (Finish::Integer, _) => self.results::<Int64Type>(groups, |sum| i64::try_from(sum.as_i128()?).ok()),
+            (Finish::FloatAverage, _) => {
+                let mean = |sum: Sum| sum.as_i128().map(|total| total as f64 / sum.count as f64);
+                self.results::<Float64Type>(groups, mean)
+            }
+            (Finish::Decimal { factor, limit }, DataType::Decimal32(..)) => {
+                self.decimals::<Decimal32Type>(groups, scaled(factor), limit)
+            }
+            (Finish::Decimal { factor, limit }, DataType::Decimal64(..)) => {
+                self.decimals::<Decimal64Type>(groups, scaled(factor), limit)
+            }
+            (Finish::Decimal { factor, limit }, _) => self.decimals::<Decimal128Type>(groups, scaled(factor), limit),
+            (Finish::DecimalAverage { factor, limit }, DataType::Decimal32(..)) => {
+                self.decimals::<Decimal32Type>(groups, average(factor), limit)
+            }
+            (Finish::DecimalAverage { factor, limit }, DataType::Decimal64(..)) => {
+                self.decimals::<Decimal64Type>(groups, average(factor), limit)
+            }
+            (Finish::DecimalAverage { factor, limit }, _) => {
+                self.decimals::<Decimal128Type>(groups, average(factor), limit)
+            }
+        })
+    }
+
+    fn failure(&self) -> String {
+        out_of_range(&self.result)
+    }
+
+    fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
+        self.sums = kept_of(&self.sums, kept);
+        Ok(())
+    }
+
+    fn save(&self, group: u32, bytes: &mut Vec<u8>) {
+        let sum = self.sums[group as usize];
+        bytes.extend_from_slice(&sum.low.to_le_bytes());
+        bytes.extend_from_slice(&sum.high.to_le_bytes());
+        bytes.extend_from_slice(&sum.count.to_le_bytes());
+    }
+
+    fn load(&mut self, group: u32, bytes: &mut &[u8]) -> Result<(), Fault> {
+        self.sums[group as usize] = Sum {
+            low: u128::from_le_bytes(read(bytes)?),
+            high: i64::from_le_bytes(read(bytes)?),
+            count: i64::from_le_bytes(read(bytes)?),
+        };
+        Ok(())
+    }
+}

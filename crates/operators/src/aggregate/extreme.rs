@@ -1,0 +1,251 @@
+//! `min` and `max` over numbers, and over all that is kept as a number: dates, times, decimals.
+//!
+//! Where rows only come, one value a group is enough. Where they go, all values are remembered,
+//! in order. Floats order as Postgres has it: NaN is above everything.
+
+use arrow::array::{Array, ArrayData, ArrayRef, make_array};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
+use arrow::datatypes::{ArrowNativeType, DataType, i256};
+use changes::Diffs;
+use state::Groups;
+
+use super::accumulator::{Accumulator, Results, damaged, for_each_row, kept_of, read};
+use super::extreme_bytes;
+use super::multiset::Multiset;
+use crate::Fault;
+
+/// `min` or `max` of arguments of this type.
+///
+/// # Errors
+/// If the type has no order.
+pub(super) fn extreme(argument: &DataType, is_maximum: bool, append_only: bool) -> Result<Box<dyn Accumulator>, Fault> {
+    use DataType as D;
+    let of = Of { data_type: argument.clone(), is_maximum };
+    Ok(match argument {
+        D::Int8 => of.accumulator::<i8>(append_only),
+        D::Int16 => of.accumulator::<i16>(append_only),
+        D::Int32 | D::Date32 | D::Time32(_) | D::Decimal32(..) => of.accumulator::<i32>(append_only),
+        D::Int64 | D::Date64 | D::Time64(_) | D::Timestamp(..) | D::Duration(_) | D::Decimal64(..) => {
+            of.accumulator::<i64>(append_only)
+        }
+        D::UInt8 => of.accumulator::<u8>(append_only),
+        D::UInt16 => of.accumulator::<u16>(append_only),
+        D::UInt32 => of.accumulator::<u32>(append_only),
+        D::UInt64 => of.accumulator::<u64>(append_only),
+        D::Decimal128(..) => of.accumulator::<i128>(append_only),
+        D::Decimal256(..) => of.accumulator::<i256>(append_only),
+        D::Float32 => of.accumulator::<f32>(append_only),
+        D::Float64 => of.accumulator::<f64>(append_only),
+        _ => extreme_bytes::extreme(argument, is_maximum, append_only)?,
+    })
+}
+
+/// A number as Arrow holds it, and a key by which such numbers are in order.
+trait Number: ArrowNativeType {
+    type Key: Ord + Copy;
+    fn key(self) -> Self::Key;
+    fn of_key(key: Self::Key) -> Self;
+    fn write(self, bytes: &mut Vec<u8>);
+    fn read(bytes: &mut &[u8]) -> Result<Self, Fault>;
+}
+
+macro_rules! number {
+    ($native:ty, $key:ty, $to_key:expr, $of_key:expr) => {
+        impl Number for $native {
+            type Key = $key;
+            #[inline(always)]
+            fn key(self) -> $key {
+                $to_key(self)
+            }
+            #[inline(always)]
+            fn of_key(key: $key) -> $native {
+                $of_key(key)
+            }
+            fn write(self, bytes: &mut Vec<u8>) {
+                bytes.extend_from_slice(&self.to_le_bytes());
+            }
+            fn read(bytes: &mut &[u8]) -> Result<$native, Fault> {
+                Ok(<$native>::from_le_bytes(read(bytes)?))
+            }
+        }
+    };
+    ($($integer:ty),+) => {
+        $(number!($integer, $integer, |integer| integer, |integer| integer);)+
+    };
+}
+
+number!(i8, i16, i32, i64, i128, i256, u8, u16, u32, u64);
+// The bits of a float, all but the sign flipped where that is set, sort as integers.
+number!(f32, i32, |float: f32| flip32(canonical32(float).to_bits().cast_signed()), |key: i32| f32::from_bits(
+    flip32(key).cast_unsigned()
+));
+number!(f64, i64, |float: f64| flip64(canonical64(float).to_bits().cast_signed()), |key: i64| f64::from_bits(
+    flip64(key).cast_unsigned()
+));
+
+fn flip32(bits: i32) -> i32 {
+    bits ^ ((bits >> 31) & i32::MAX)
+}
+
+fn flip64(bits: i64) -> i64 {
+    bits ^ ((bits >> 63) & i64::MAX)
+}
+
+fn canonical32(float: f32) -> f32 {
+    if float.is_nan() { f32::NAN } else { float }
+}
+
+fn canonical64(float: f64) -> f64 {
+    if float.is_nan() { f64::NAN } else { float }
+}
+
+/// Which extreme, of what.
+struct Of {
+    data_type: DataType,
+    is_maximum: bool,
+}
+
+impl Of {
+    fn accumulator<N: Number>(self, append_only: bool) -> Box<dyn Accumulator> {
+        if append_only {
+            Box::new(Best::<N> { of: self, best: Vec::new() })
+        } else {
+            Box::new(All::<N> { of: self, all: Vec::new() })
+        }
+    }
+
+    /// A column of this type, of values that may be missing.
+    fn column<N: Number>(&self, values: impl Iterator<Item = Option<N>>) -> Result<Results, Fault> {
+        let mut natives = Vec::with_capacity(values.size_hint().0);
+        let mut is_valid = Vec::with_capacity(values.size_hint().0);
+        for value in values {
+            natives.push(value.unwrap_or_default());
+            is_valid.push(value.is_some());
+        }
+        let data = ArrayData::builder(self.data_type.clone())
+            .len(natives.len())
+            .add_buffer(Buffer::from_vec(natives))
+            .nulls(Some(NullBuffer::new(BooleanBuffer::from(is_valid))).filter(|nulls| nulls.null_count() > 0))
+            .build()?;
+        Ok(Results { values: make_array(data), failed: None })
+    }
+}
+
+/// The one value that counts of each group, where none ever goes.
+struct Best<N: Number> {
+    of: Of,
+    best: Vec<Option<N::Key>>,
+}
+
+impl<N: Number> Accumulator for Best<N> {
+    fn resize(&mut self, groups: usize) {
+        self.best.resize(groups, None);
+    }
+
+    fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
+        let argument = argument.expect("min and max have an argument").to_data();
+        let values = argument.buffer::<N>(0);
+        let best = self.best.as_mut_slice();
+        if self.of.is_maximum {
+            for_each_row(groups, argument.nulls(), diffs, |group, row, _| {
+                let key = values[row].key();
+                if best[group].is_none_or(|best| best < key) {
+                    best[group] = Some(key);
+                }
+            });
+        } else {
+            for_each_row(groups, argument.nulls(), diffs, |group, row, _| {
+                let key = values[row].key();
+                if best[group].is_none_or(|best| best > key) {
+                    best[group] = Some(key);
+                }
+            });
+        }
+        Ok(())
+    }
+
+    fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
+        self.of.column(groups.iter().map(|&group| self.best[group as usize].map(N::of_key)))
+    }
+
+    fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
+        self.best = kept_of(&self.best, kept);
+        Ok(())
+    }
+
+    fn save(&self, group: u32, bytes: &mut Vec<u8>) {
+        let best = self.best[group as usize];
+        bytes.push(u8::from(best.is_some()));
+        if let Some(key) = best {
+            N::of_key(key).write(bytes);
+        }
+    }
+
+    fn load(&mut self, group: u32, bytes: &mut &[u8]) -> Result<(), Fault> {
+        self.best[group as usize] = match read::<1>(bytes)? {
+            [0] => None,
+            [1] => Some(N::read(bytes)?.key()),
+            _ => return Err(damaged()),
+        };
+        Ok(())
+    }
+}
+
+/// All values of each group.
+struct All<N: Number> {
+    of: Of,
+    all: Vec<Multiset<N::Key>>,
+}
+
+impl<N: Number> Accumulator for All<N> {
+    fn resize(&mut self, groups: usize) {
+        self.all.resize(groups, Multiset::default());
+    }
+
+    fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
+        let argument = argument.expect("min and max have an argument").to_data();
+        let values = argument.buffer::<N>(0);
+        let all = self.all.as_mut_slice();
+        for_each_row(groups, argument.nulls(), diffs, |group, row, diff| {
+            all[group].add(&values[row].key(), diff, |key| *key);
+        });
+        Ok(())
+    }
+
+    fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
+        let extreme = |group: &u32| {
+            let values = &self.all[*group as usize];
+            let key = if self.of.is_maximum { values.last() } else { values.first() };
+            key.map(|&key| N::of_key(key))
+        };
+        self.of.column(groups.iter().map(extreme))
+    }
+
+    fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
+        self.all = kept.iter().map(|&group| std::mem::take(&mut self.all[group as usize])).collect();
+        Ok(())
+    }
+
+    fn save(&self, group: u32, bytes: &mut Vec<u8>) {
+        let values = &self.all[group as usize];
+        bytes.extend_from_slice(&(values.len() as u64).to_le_bytes());
+        for (&key, count) in values.iter() {
+            N::of_key(key).write(bytes);
+            bytes.extend_from_slice(&count.to_le_bytes());
+        }
+    }
+
+    fn load(&mut self, group: u32, bytes: &mut &[u8]) -> Result<(), Fault> {
+        let length = u64::from_le_bytes(read(bytes)?);
+        for _ in 0..length {
+            let key = N::read(bytes)?.key();
+            let count = i64::from_le_bytes(read(bytes)?);
+            self.all[group as usize].add(&key, count, |key| *key);
+        }
+        Ok(())
+    }
+
+    fn values(&self) -> usize {
+        self.all.iter().map(Multiset::len).sum()
+    }
+}

@@ -1,0 +1,290 @@
+//! `GROUP BY`: one row for each group, and aggregates over everything.
+//!
+//! A group's row before the epoch is remembered when the group is first touched, and compared with
+//! the one after it when the epoch is complete: what a group went through in between never shows.
+//! This file keeps the groups; an accumulator a file computes the functions, `emission` puts out.
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute;
+use arrow::datatypes::SchemaRef;
+use changes::{BATCH_ROWS_MAX, ChangeBatch, Diffs, Epoch};
+use datafusion::error::DataFusionError;
+use state::{Delta, Groups, Saved};
+
+use crate::{Fault, Operator, Output, Port};
+
+mod accumulator;
+mod count;
+mod distinct_values;
+mod emission;
+mod exact_sum;
+mod extreme;
+mod extreme_bytes;
+mod float_sum;
+mod multiset;
+mod save;
+mod unsaved;
+
+use accumulator::{Accumulator, Results, for_each_row, kept_of};
+use unsaved::Unsaved;
+
+/// Groups are forgotten when this many, and more than half of all, are empty.
+const EMPTY_GROUPS_MIN: usize = 1024;
+
+/// See [`plan::Aggregate`].
+pub struct Aggregate {
+    schema: SchemaRef,
+    keys: Vec<usize>,
+    calls: Vec<Call>,
+    append_only: bool,
+    /// Whether group 0 is there even when it is empty: the one group of an aggregate without keys.
+    has_lasting_group: bool,
+    groups: Groups,
+    states: Vec<GroupState>,
+    /// Groups that exist, as of the last complete epoch.
+    existing: usize,
+    /// This epoch's touched groups: those that existed before it, with their results then,
+    before: Vec<Before>,
+    /// and the others.
+    fresh: Vec<u32>,
+    unsaved: Unsaved,
+    /// The batch's groups; kept for its memory.
+    assigned: Vec<u32>,
+}
+
+/// What is known of every group, of a size that is quick to reach.
+#[derive(Clone, Copy, Default)]
+struct GroupState {
+    /// Rows in it now.
+    rows: i64,
+    /// Whether a row of this epoch was in it.
+    is_touched: bool,
+    /// Whether it had a row in the output when the last epoch was complete (or an error in place).
+    exists: bool,
+}
+
+/// Groups and what was put out for them last.
+struct Before {
+    groups: Vec<u32>,
+    results: Vec<Results>,
+}
+
+/// One function, and where its input is.
+struct Call {
+    accumulator: Box<dyn Accumulator>,
+    argument: Option<usize>,
+    filter: Option<usize>,
+}
+
+impl Call {
+    fn update(&mut self, groups: &[u32], changes: &ChangeBatch) -> Result<(), Fault> {
+        let argument = self.argument.map(|column| changes.column(column));
+        let Some(filter) = self.filter else {
+            return self.accumulator.update(groups, argument, changes.diffs());
+        };
+        let filter = changes.column(filter).as_boolean();
+        let filter = if filter.null_count() > 0 { &compute::prep_null_mask_filter(filter) } else { filter };
+        let groups = filter.values().set_indices().map(|row| groups[row]).collect::<Vec<_>>();
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let argument = argument.map(|argument| compute::filter(argument, filter)).transpose()?;
+        self.accumulator.update(&groups, argument.as_ref(), &changes.diffs().filter(filter.values()))
+    }
+}
+
+impl Aggregate {
+    /// An aggregate as the plan has it. Without keys, of all workers' operators the one that
+    /// `owns_empty_group` has the one row over empty input, and gets all input.
+    ///
+    /// # Errors
+    /// If a key cannot be grouped by, or a function has no incremental form for its argument.
+    pub fn new(plan: &plan::Aggregate, owns_empty_group: bool) -> Result<Aggregate, Fault> {
+        let input = plan.input.schema();
+        let append_only = plan.input.properties().append_only;
+        let key_types = plan.keys.iter().map(|&column| input.field(column).data_type().clone()).collect::<Vec<_>>();
+        let call_types = plan.calls.iter().map(|call| call.result.clone());
+        for (field, data_type) in plan.schema.fields().iter().zip(key_types.iter().cloned().chain(call_types)) {
+            if *field.data_type() != data_type {
+                let message = format!("{data_type} as a column of type {}", field.data_type());
+                return Err(DataFusionError::NotImplemented(message).into());
+            }
+        }
+        let call = |call: &plan::AggregateCall| -> Result<Call, Fault> {
+            let accumulator = accumulator::accumulator(call, input, append_only)?;
+            Ok(Call { accumulator, argument: call.argument, filter: call.filter })
+        };
+        let mut aggregate = Aggregate {
+            schema: plan.schema.clone(),
+            keys: plan.keys.clone(),
+            calls: plan.calls.iter().map(call).collect::<Result<_, _>>()?,
+            append_only,
+            has_lasting_group: owns_empty_group && plan.keys.is_empty(),
+            groups: Groups::new(key_types)?,
+            states: Vec::new(),
+            existing: 0,
+            before: Vec::new(),
+            fresh: Vec::new(),
+            unsaved: Unsaved::default(),
+            assigned: Vec::new(),
+        };
+        if aggregate.has_lasting_group {
+            aggregate.groups.assign(&[], 1, &mut aggregate.assigned)?;
+            aggregate.make_room();
+        }
+        Ok(aggregate)
+    }
+
+    /// Makes states for groups that have none yet.
+    fn make_room(&mut self) {
+        let groups = self.groups.len();
+        self.states.resize(groups, GroupState::default());
+        self.calls.iter_mut().for_each(|call| call.accumulator.resize(groups));
+    }
+
+    /// Counts rows in and out of their groups. Returns the groups touched for the first time in
+    /// this epoch that existed before it.
+    fn touch(&mut self, diffs: &Diffs) -> Vec<u32> {
+        let mut existing = Vec::new();
+        let (states, fresh) = (self.states.as_mut_slice(), &mut self.fresh);
+        for_each_row(&self.assigned, None, diffs, |group, _, diff| {
+            let state = &mut states[group];
+            if !state.is_touched {
+                state.is_touched = true;
+                let list = if state.exists { &mut existing } else { &mut *fresh };
+                list.push(group as u32);
+            }
+            state.rows += diff;
+        });
+        existing
+    }
+
+    fn results(&self, groups: &[u32]) -> Result<Vec<Results>, Fault> {
+        self.calls.iter().map(|call| call.accumulator.output(groups)).collect()
+    }
+
+    fn exists_now(&self, group: u32) -> bool {
+        self.states[group as usize].rows > 0 || (self.has_lasting_group && group == 0)
+    }
+
+    /// A group with fewer rows than none was told of rows going that had never come.
+    fn refuse_negative(&self, touched: &[u32]) -> Result<(), Fault> {
+        let negative = touched.iter().copied().filter(|&group| self.states[group as usize].rows < 0);
+        let negative = negative.collect::<Vec<_>>();
+        let Some(&first) = negative.first() else {
+            return Ok(());
+        };
+        Err(Fault::UnknownRow {
+            operator: "aggregate",
+            count: negative.len(),
+            example: format!("one of group {}", self.group_text(first)?),
+        })
+    }
+
+    fn forget_empty_groups(&mut self) -> Result<(), Fault> {
+        let empty = self.states.len() - self.existing;
+        if empty < EMPTY_GROUPS_MIN || empty < self.existing {
+            return Ok(());
+        }
+        let exists = |group: &u32| self.states[*group as usize].exists;
+        let kept = (0..self.states.len() as u32).filter(exists).collect::<Vec<_>>();
+        for call in &mut self.calls {
+            call.accumulator.keep(&kept, &self.groups)?;
+        }
+        self.unsaved.keep(&kept, |group| self.groups.key(group).to_vec());
+        self.groups.keep(&kept);
+        self.states = kept_of(&self.states, &kept);
+        Ok(())
+    }
+}
+
+impl Operator for Aggregate {
+    fn on_changes(&mut self, _input: Port, changes: ChangeBatch, _output: &mut Output) -> Result<(), Fault> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        if self.append_only {
+            refuse_deletes(&changes)?;
+        }
+        let keys = self.keys.iter().map(|&column| changes.column(column).clone()).collect::<Vec<_>>();
+        self.groups.assign(&keys, changes.len(), &mut self.assigned)?;
+        self.make_room();
+        let groups = self.touch(changes.diffs());
+        if !groups.is_empty() {
+            let results = self.results(&groups)?;
+            self.before.push(Before { groups, results });
+        }
+        for call in &mut self.calls {
+            call.update(&self.assigned, &changes)?;
+        }
+        Ok(())
+    }
+
+    fn on_epoch_complete(&mut self, _epoch: Epoch, output: &mut Output) -> Result<(), Fault> {
+        if self.has_lasting_group && !self.states[0].exists && !self.states[0].is_touched {
+            self.fresh.push(0);
+        }
+        let fresh = std::mem::take(&mut self.fresh);
+        let before = emission::coalesce(std::mem::take(&mut self.before))?;
+        if fresh.is_empty() && before.is_empty() {
+            return Ok(());
+        }
+        let touched = before.iter().map(|before| before.groups.as_slice()).chain([fresh.as_slice()]);
+        let touched = touched.collect::<Vec<_>>().concat();
+        self.refuse_negative(&touched)?;
+        for call in &mut self.calls {
+            call.accumulator.settle(&touched, &self.groups)?;
+        }
+        for before in &before {
+            self.put_changed(before, output)?;
+        }
+        for groups in fresh.chunks(BATCH_ROWS_MAX) {
+            self.put_fresh(groups, output)?;
+        }
+        for group in touched {
+            let exists = self.exists_now(group);
+            let state = &mut self.states[group as usize];
+            self.existing = self.existing + usize::from(exists) - usize::from(state.exists);
+            state.exists = exists;
+            state.is_touched = false;
+            self.unsaved.mark(group);
+        }
+        self.forget_empty_groups()
+    }
+
+    fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Fault> {
+        self.write_changed(delta)
+    }
+
+    fn restore(&mut self, saved: &Saved) -> Result<(), Fault> {
+        self.read_saved(saved)
+    }
+
+    fn state_rows(&self) -> usize {
+        let is_lasting_one_empty = self.has_lasting_group && self.states[0].exists && self.states[0].rows == 0;
+        let values = self.calls.iter().map(|call| call.accumulator.values()).sum::<usize>();
+        self.existing - usize::from(is_lasting_one_empty) + values
+    }
+}
+
+fn refuse_deletes(changes: &ChangeBatch) -> Result<(), Fault> {
+    let deleted = (0..changes.len()).filter(|&row| changes.diffs().get(row) < 0);
+    if changes.diffs().is_inserts() {
+        return Ok(());
+    }
+    let deleted = deleted.collect::<Vec<_>>();
+    let Some(&first) = deleted.first() else {
+        return Ok(());
+    };
+    Err(Fault::UnknownRow {
+        operator: "append-only aggregate",
+        count: deleted.len(),
+        example: crate::expression::row_text(changes.rows(), first),
+    })
+}
+
+/// Columns of equal length as [`ArrayRef`]s: the keys, then the results.
+type Columns = Vec<ArrayRef>;
+
+#[cfg(test)]
+pub(crate) mod tests;

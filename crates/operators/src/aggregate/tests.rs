@@ -1,0 +1,384 @@
+use arrow::datatypes::{DataType, Field, Schema};
+use plan::{AggregateCall, AggregateFunction, Properties};
+
+use super::*;
+use crate::table::{check, get, schema};
+
+use AggregateFunction::{Avg, Count, Max, Min, Sum};
+
+const CHANGING: Properties = Properties { append_only: false, unique: None };
+const APPEND_ONLY: Properties = Properties { append_only: true, unique: None };
+
+fn call(function: AggregateFunction, argument: Option<usize>, result: DataType) -> AggregateCall {
+    AggregateCall { function, argument, distinct: false, filter: None, result }
+}
+
+fn distinct(call: AggregateCall) -> AggregateCall {
+    AggregateCall { distinct: true, ..call }
+}
+
+fn filtered(call: AggregateCall, filter: usize) -> AggregateCall {
+    AggregateCall { filter: Some(filter), ..call }
+}
+
+pub(crate) fn plan(
+    columns: &str,
+    properties: Properties,
+    keys: &[usize],
+    calls: Vec<AggregateCall>,
+) -> plan::Aggregate {
+    let input = schema(columns);
+    let key_fields = keys.iter().map(|&key| input.field(key).clone());
+    let call_fields = calls.iter().map(|call| Field::new(call.function.to_string(), call.result.clone(), true));
+    let schema = Schema::new(key_fields.chain(call_fields).collect::<Vec<_>>());
+    plan::Aggregate { input: Box::new(get(columns, properties)), keys: keys.to_vec(), calls, schema: schema.into() }
+}
+
+fn check_calls(columns: &str, properties: Properties, keys: &[usize], calls: Vec<AggregateCall>, script: &str) {
+    let plan = plan(columns, properties, keys, calls);
+    check(|| Aggregate::new(&plan, true).expect("an aggregate"), &[columns], script);
+}
+
+#[test]
+fn a_group_comes_changes_and_goes() {
+    let calls = vec![
+        call(Count, None, DataType::Int64),
+        call(Count, Some(1), DataType::Int64),
+        call(Sum, Some(1), DataType::Int64),
+        call(Avg, Some(1), DataType::Float64),
+        call(Min, Some(1), DataType::Int64),
+        call(Max, Some(1), DataType::Int64),
+    ];
+    check_calls(
+        "k:text v:int",
+        CHANGING,
+        &[0],
+        calls,
+        "
+        + a 1
+        + a 4
+        + null null
+        ---
+        => + a 2 2 5 2.5 1 4
+        => + null 1 0 null null null null
+        - a 1
+        + b 7
+        ;
+        + a null
+        ---
+        => - a 2 2 5 2.5 1 4
+        => + a 2 1 4 4.0 4 4
+        => + b 1 1 7 7.0 7 7
+        - a 4
+        - a null
+        - null null
+        ---
+        => - a 2 1 4 4.0 4 4
+        => - null 1 0 null null null null
+        + a 3
+        - b 7
+        ---
+        => + a 1 1 3 3.0 3 3
+        => - b 1 1 7 7.0 7 7
+        ",
+    );
+}
+
+#[test]
+fn what_cancels_within_an_epoch_does_not_show() {
+    check_calls(
+        "k:int v:int",
+        CHANGING,
+        &[0],
+        vec![call(Sum, Some(1), DataType::Int64), call(Max, Some(1), DataType::Int64)],
+        "
+        + 1 5
+        ---
+        => + 1 5 5
+        - 1 9
+        ;
+        + 1 9
+        - 2 1
+        ;
+        + 2 1
+        ---
+        - 1 5
+        ;
+        + 1 5
+        ---
+        ",
+    );
+}
+
+#[test]
+fn without_keys_there_is_always_one_row() {
+    let calls = vec![call(Count, None, DataType::Int64), call(Sum, Some(0), DataType::Int64)];
+    check_calls(
+        "v:int",
+        CHANGING,
+        &[],
+        calls,
+        "
+        ---
+        => + 0 null
+        ---
+        + 2
+        + 3
+        ---
+        => - 0 null
+        => + 2 5
+        - 2
+        - 3
+        ---
+        => - 2 5
+        => + 0 null
+        ",
+    );
+}
+
+#[test]
+fn without_keys_who_does_not_own_the_group_has_no_row() {
+    let plan = plan("v:int", CHANGING, &[], vec![call(Count, None, DataType::Int64)]);
+    check(|| Aggregate::new(&plan, false).expect("an aggregate"), &["v:int"], "---");
+}
+
+#[test]
+fn distinct_arguments_count_once_and_filters_choose() {
+    let calls = vec![
+        distinct(call(Count, Some(1), DataType::Int64)),
+        distinct(call(Sum, Some(1), DataType::Int64)),
+        filtered(call(Count, None, DataType::Int64), 2),
+        filtered(distinct(call(Sum, Some(1), DataType::Int64)), 2),
+    ];
+    check_calls(
+        "k:int v:int f:bool",
+        CHANGING,
+        &[0],
+        calls,
+        "
+        + 1 5 true
+        + 1 5 false
+        + 1 6 null
+        + 1 null true
+        ---
+        => + 1 2 11 2 5
+        - 1 5 true
+        ---
+        => - 1 2 11 2 5
+        => + 1 2 11 1 null
+        - 1 5 false
+        ---
+        => - 1 2 11 1 null
+        => + 1 1 6 1 null
+        - 1 7 true
+        ;
+        + 1 7 true
+        - 1 6 null
+        - 1 null true
+        ---
+        => - 1 1 6 1 null
+        ",
+    );
+}
+
+#[test]
+fn a_sum_that_overflows_is_an_error_until_it_fits_again() {
+    let calls = vec![call(Sum, Some(1), DataType::Int64)];
+    check_calls(
+        "k:text v:int",
+        CHANGING,
+        &[0],
+        calls,
+        "
+        + a 9223372036854775807
+        ---
+        => + a 9223372036854775807
+        + a 1
+        + b 1
+        ---
+        => - a 9223372036854775807
+        => !+ bigint out of range (a)
+        => + b 1
+        + a 2
+        ---
+        - a 2
+        - a 1
+        ---
+        => !- bigint out of range (a)
+        => + a 9223372036854775807
+        + a 1
+        ---
+        => - a 9223372036854775807
+        => !+ bigint out of range (a)
+        - a 1
+        - a 9223372036854775807
+        ---
+        => !- bigint out of range (a)
+        ",
+    );
+}
+
+#[test]
+fn decimals_are_exact_past_128_bits() {
+    let calls = vec![call(Sum, Some(0), DataType::Decimal128(38, 0))];
+    check_calls(
+        "v:decimal38",
+        CHANGING,
+        &[],
+        calls,
+        "
+        + 99999999999999999999999999999999999999
+        + 99999999999999999999999999999999999999
+        + 99999999999999999999999999999999999999
+        ---
+        => !+ numeric field overflow ()
+        - 99999999999999999999999999999999999999
+        - 99999999999999999999999999999999999999
+        ---
+        => !- numeric field overflow ()
+        => + 99999999999999999999999999999999999999
+        + -99999999999999999999999999999999999999
+        + -99999999999999999999999999999999999998
+        ---
+        => - 99999999999999999999999999999999999999
+        => + -99999999999999999999999999999999999998
+        ",
+    );
+}
+
+#[test]
+fn the_mean_of_decimals_is_cut_off() {
+    check_calls(
+        "v:decimal",
+        CHANGING,
+        &[],
+        vec![call(Avg, Some(0), DataType::Decimal128(14, 6)), call(Sum, Some(0), DataType::Decimal128(20, 2))],
+        "
+        + 1.00
+        + 0.50
+        + 0.50
+        ---
+        => + 0.666666 2.00
+        - 1.00
+        - 0.50
+        + -1.50
+        ---
+        => - 0.666666 2.00
+        => + -0.500000 -1.00
+        ",
+    );
+}
+
+#[test]
+fn floats_can_be_taken_back() {
+    let calls = vec![call(Sum, Some(0), DataType::Float64), call(Avg, Some(0), DataType::Float64)];
+    check_calls(
+        "v:float",
+        CHANGING,
+        &[],
+        calls,
+        "
+        + 0.1
+        + 1e16
+        + NaN
+        ---
+        => + NaN NaN
+        - NaN
+        + inf
+        ---
+        => - NaN NaN
+        => + inf inf
+        - inf
+        - 1e16
+        ---
+        => - inf inf
+        => + 0.1 0.1
+        + 1e308
+        + 1e308
+        ---
+        => - 0.1 0.1
+        => + inf inf
+        - 1e308
+        - 1e308
+        + 0.3
+        ---
+        => - inf inf
+        => + 0.4 0.2
+        - 0.3
+        - 0.1
+        ---
+        => - 0.4 0.2
+        => + null null
+        ",
+    );
+}
+
+#[test]
+fn extremes_of_many_types() {
+    let columns = "k:int t:text w:view d:date s:timestamp n:decimal f:float b:bool";
+    let types = schema(columns);
+    for properties in [CHANGING, APPEND_ONLY] {
+        let calls = (1..8).map(|column| {
+            let function = if column % 2 == 0 { Min } else { Max };
+            call(function, Some(column), types.field(column).data_type().clone())
+        });
+        let script = "
+            + 1 b x 2020-01-02 2020-01-02T00:00:00 1.50 2 true
+            + 1 null null null null null null null
+            ---
+            => + 1 b x 2020-01-02 2020-01-02T00:00:00 1.50 2.0 true
+            + 1 abc y 2020-01-03 2020-01-01T00:00:00 -1.50 -2 false
+            + 1 a z 2020-01-01 2020-01-03T00:00:00 0.50 NaN false
+            ---
+            => - 1 b x 2020-01-02 2020-01-02T00:00:00 1.50 2.0 true
+            => + 1 b x 2020-01-03 2020-01-01T00:00:00 1.50 -2.0 true
+        ";
+        check_calls(columns, properties.clone(), &[0], calls.collect(), script);
+    }
+}
+
+#[test]
+fn many_groups_that_went_are_forgotten() {
+    let plan = plan(
+        "k:int v:int",
+        CHANGING,
+        &[0],
+        vec![distinct(call(Count, Some(1), DataType::Int64)), call(Min, Some(1), DataType::Int64)],
+    );
+    let mut aggregate = Aggregate::new(&plan, true).expect("an aggregate");
+    let mut output = Output::default();
+    for epoch in 0..50 {
+        let row = |number: i64| format!("{} {number}", number);
+        let come = (0..200).map(|number| row(epoch * 200 + number)).collect::<Vec<_>>();
+        let go = (0..200).map(|number| row((epoch - 1) * 200 + number)).collect::<Vec<_>>();
+        let mut rows = come.iter().map(|row| (1, row.as_str())).collect::<Vec<_>>();
+        if epoch > 0 {
+            rows.extend(go.iter().map(|row| (-1, row.as_str())));
+        }
+        let changes = crate::table::batch(plan.input.schema(), &rows);
+        aggregate.on_changes(Port(0), changes, &mut output).expect("takes changes");
+        aggregate.on_epoch_complete(Epoch(epoch as u64 + 1), &mut output).expect("completes");
+        assert_eq!(aggregate.state_rows(), 600);
+        assert!(aggregate.states.len() < 2 * EMPTY_GROUPS_MIN, "{} groups kept", aggregate.states.len());
+    }
+}
+
+#[test]
+fn a_row_that_goes_without_having_come_is_a_fault() {
+    let plan = plan("k:int", CHANGING, &[0], vec![]);
+    let mut aggregate = Aggregate::new(&plan, true).expect("an aggregate");
+    let mut output = Output::default();
+    aggregate.on_changes(Port(0), crate::table::batch(plan.input.schema(), &[(-1, "7")]), &mut output).expect("waits");
+    let fault = aggregate.on_epoch_complete(Epoch(1), &mut output).expect_err("7 never came");
+    assert_eq!(fault.to_string(), "aggregate: 1 retractions of rows that are not there, such as one of group (7)");
+}
+
+#[test]
+fn what_has_no_incremental_form_is_refused() {
+    let refused = |columns: &str, call| {
+        let plan = plan(columns, CHANGING, &[], vec![call]);
+        Aggregate::new(&plan, true).map(|_| ()).expect_err("is refused").to_string()
+    };
+    let message = refused("b:bool", call(Sum, Some(0), DataType::Int64));
+    assert_eq!(message, "This feature is not implemented: sum(Boolean) as Int64 in a materialized view");
+}

@@ -1,0 +1,47 @@
+//! Each different row once: an aggregate over all columns that computes nothing.
+
+use changes::{ChangeBatch, Epoch};
+use state::{Delta, Saved};
+
+use crate::{Aggregate, Fault, Operator, Output, Port};
+
+/// See [`plan::Distinct`].
+pub struct Distinct {
+    groups: Aggregate,
+}
+
+impl Distinct {
+    /// A distinct as the plan has it.
+    ///
+    /// # Errors
+    /// If a column's type has no notion of equality here.
+    pub fn new(plan: &plan::Distinct) -> Result<Distinct, Fault> {
+        let schema = plan.input.schema().clone();
+        let keys = (0..schema.fields().len()).collect();
+        let all = plan::Aggregate { input: plan.input.clone(), keys, calls: Vec::new(), schema };
+        // Rows without columns are all equal, and there is none unless one came.
+        Ok(Distinct { groups: Aggregate::new(&all, false)? })
+    }
+}
+
+impl Operator for Distinct {
+    fn on_changes(&mut self, input: Port, changes: ChangeBatch, output: &mut Output) -> Result<(), Fault> {
+        self.groups.on_changes(input, changes, output)
+    }
+
+    fn on_epoch_complete(&mut self, epoch: Epoch, output: &mut Output) -> Result<(), Fault> {
+        self.groups.on_epoch_complete(epoch, output)
+    }
+
+    fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Fault> {
+        self.groups.checkpoint(delta)
+    }
+
+    fn restore(&mut self, saved: &Saved) -> Result<(), Fault> {
+        self.groups.restore(saved)
+    }
+
+    fn state_rows(&self) -> usize {
+        self.groups.state_rows()
+    }
+}

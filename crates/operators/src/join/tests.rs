@@ -1,0 +1,189 @@
+use plan::Properties;
+
+use super::*;
+use crate::table::{check, get, schema};
+
+pub(crate) fn plan(inputs: [(&str, Properties); 2], on: &[(usize, usize)], output: &[usize]) -> plan::Join {
+    let fields = inputs.iter().flat_map(|(columns, _)| schema(columns).fields().to_vec()).collect::<Vec<_>>();
+    let output_fields = output.iter().map(|&column| fields[column].clone()).collect::<Vec<_>>();
+    let [(left, left_properties), (right, right_properties)] = inputs;
+    plan::Join {
+        left: Box::new(get(left, left_properties)),
+        right: Box::new(get(right, right_properties)),
+        on: on.to_vec(),
+        output: output.to_vec(),
+        schema: Arc::new(arrow::datatypes::Schema::new(output_fields)),
+    }
+}
+
+fn all(append_only: bool) -> [Properties; 2] {
+    [Properties { append_only, unique: None }, Properties { append_only, unique: None }]
+}
+
+fn check_join(inputs: [&str; 2], properties: [Properties; 2], on: &[(usize, usize)], output: &[usize], script: &str) {
+    let [left, right] = properties;
+    let plan = plan([(inputs[0], left), (inputs[1], right)], on, output);
+    check(|| Join::new(&plan).expect("a join"), &inputs, script);
+}
+
+#[test]
+fn changes_of_either_side_meet_the_other() {
+    check_join(
+        ["k:int a:text", "k:int b:text"],
+        all(false),
+        &[(0, 0)],
+        &[3, 1, 0],
+        "
+        + 1 x
+        + 2 y
+        + null z
+        r+ 1 p
+        r+ null q
+        ---
+        => + p x 1
+        r+ 1 p
+        r+ 2 q
+        + 1 x
+        ---
+        => + p x 1
+        => + p x 1
+        => + p x 1
+        => + q y 2
+        - 1 x
+        r- 2 q
+        - null z
+        ---
+        => - p x 1
+        => - p x 1
+        => - q y 2
+        ",
+    );
+}
+
+#[test]
+fn a_deletion_may_come_before_its_insertion() {
+    check_join(
+        ["k:int a:text", "k:int b:text"],
+        all(false),
+        &[(0, 0)],
+        &[0, 1, 3],
+        "
+        r+ 1 p
+        ---
+        - 1 x
+        ;
+        r- 1 q
+        ;
+        + 1 x
+        + 1 y
+        ;
+        r+ 1 q
+        r+ 1 r
+        ---
+        => + 1 y p
+        => + 1 y r
+        ",
+    );
+}
+
+#[test]
+fn a_row_known_by_its_key_is_updated_in_any_order() {
+    let unique = Properties { append_only: false, unique: Some(vec![0]) };
+    check_join(
+        ["k:int a:text", "k:int b:text"],
+        [unique.clone(), unique],
+        &[(0, 0)],
+        &[0, 1, 3],
+        "
+        + 1 x
+        r+ 1 p
+        ---
+        => + 1 x p
+        + 1 y
+        - 1 x
+        ---
+        => - 1 x p
+        => + 1 y p
+        r+ 1 q
+        ;
+        r- 1 p
+        ---
+        => - 1 y p
+        => + 1 y q
+        - 1 y
+        + 1 z
+        + 1 w
+        - 1 z
+        ---
+        => - 1 y q
+        => + 1 w q
+        ",
+    );
+}
+
+#[test]
+fn without_keys_every_row_meets_every_other() {
+    check_join(
+        ["a:text", "b:text"],
+        all(false),
+        &[],
+        &[0, 1],
+        "
+        + x
+        + null
+        r+ p
+        ---
+        => + x p
+        => + null p
+        r+ q
+        - x
+        ---
+        => - x p
+        => + null q
+        ",
+    );
+}
+
+#[test]
+fn several_keys_of_several_types() {
+    check_join(
+        ["k:int a:text", "a:text k:int"],
+        all(true),
+        &[(0, 1), (1, 0)],
+        &[0, 1],
+        "
+        + 1 x
+        + 1 y
+        + 1 null
+        r+ x 1
+        r+ y 2
+        r+ null 1
+        ---
+        => + 1 x
+        ",
+    );
+}
+
+#[test]
+fn a_row_that_goes_without_having_come_is_a_fault() {
+    let [left, right] = all(false);
+    let plan = plan([("k:int", left), ("k:int", right)], &[(0, 0)], &[0]);
+    let mut join = Join::new(&plan).expect("a join");
+    let mut output = Output::default();
+    join.on_changes(Port(0), crate::table::batch(&schema("k:int"), &[(-1, "7")]), &mut output).expect("waits");
+    let fault = join.on_epoch_complete(Epoch(1), &mut output).expect_err("7 never came");
+    assert_eq!(fault.to_string(), "join: 1 retractions of rows that are not there, such as (7)");
+}
+
+#[test]
+fn a_hot_key_makes_many_batches() {
+    let [left, right] = all(true);
+    let plan = plan([("k:int", left), ("k:int", right)], &[(0, 0)], &[0]);
+    let mut join = Join::new(&plan).expect("a join");
+    let mut output = Output::default();
+    let rows = vec![(1, "7"); 600];
+    for port in [0, 1] {
+        join.on_changes(Port(port), crate::table::batch(&schema("k:int"), &rows), &mut output).expect("takes changes");
+    }
+    assert_eq!(crate::table::net(&mut output), [("7".to_owned(), 600 * 600)].into());
+}

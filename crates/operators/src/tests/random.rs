@@ -1,0 +1,254 @@
+use std::collections::BTreeMap;
+
+use arrow::datatypes::DataType;
+use changes::Epoch;
+use plan::{AggregateCall, AggregateFunction, Properties};
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use state::{Delta, Saved};
+
+use crate::table::{batch, get, net, schema};
+use crate::{Aggregate, Join, Operator, Output, Port};
+
+/// Rows as text, and how often each is there.
+type Bag = BTreeMap<String, i64>;
+
+/// What is known of the inputs' rows.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Changing,
+    AppendOnly,
+    /// The first column is unique, and not null.
+    Keyed,
+}
+
+impl Kind {
+    fn properties(self) -> Properties {
+        let unique = (self == Kind::Keyed).then(|| vec![0]);
+        Properties { append_only: self == Kind::AppendOnly, unique }
+    }
+}
+
+/// Random changes to `inputs`, whose rows `row` makes; after each epoch what `operator` has put
+/// out so far must be `expected`.
+fn check<O: Operator>(
+    seed: u64,
+    make: impl Fn() -> O,
+    inputs: &[&str],
+    row: impl Fn(&mut StdRng) -> String,
+    kind: Kind,
+    expected: impl Fn(&[Bag]) -> Bag,
+) {
+    let append_only = kind == Kind::AppendOnly;
+    println!("seed {seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let schemas = inputs.iter().map(|columns| schema(columns)).collect::<Vec<_>>();
+    let (mut operator, mut output, mut saved) = (make(), Output::default(), Saved::default());
+    let mut bags = vec![Bag::new(); inputs.len()];
+    let mut result = Bag::new();
+    for epoch in 1..=40u64 {
+        let is_last = epoch == 40 && !append_only;
+        let mut batches = Vec::new();
+        for (port, bag) in bags.iter_mut().enumerate() {
+            let mut changes = Vec::new();
+            if is_last {
+                changes.extend(std::mem::take(bag).into_iter().map(|(row, count)| (-count, row)));
+            }
+            let length = if is_last { 0 } else { random.random_range(0..30) };
+            for _ in 0..length {
+                let known = bag.keys().nth(random.random_range(0..bag.len().max(1))).cloned();
+                let (diff, row) = match known.filter(|_| !append_only && random.random_bool(0.5)) {
+                    Some(row) => (-random.random_range(1..=bag[&row]), row),
+                    None if kind == Kind::Keyed => {
+                        let row = row(&mut random);
+                        let key = row.split(' ').next().expect("a key");
+                        // The key's old row goes; in which order is left to chance.
+                        let old = bag.keys().find(|old| old.split(' ').next() == Some(key)).cloned();
+                        if let Some(old) = old {
+                            bag.remove(&old);
+                            changes.push((-1, old));
+                        }
+                        (1, row)
+                    }
+                    None => (random.random_range(1..=2), row(&mut random)),
+                };
+                let count = bag.entry(row.clone()).or_default();
+                *count += diff;
+                if *count == 0 {
+                    bag.remove(&row);
+                }
+                changes.push((diff, row));
+            }
+            changes.shuffle(&mut random);
+            let mut rest = changes.as_slice();
+            while !rest.is_empty() {
+                let (chunk, later) = rest.split_at(random.random_range(1..=rest.len()));
+                batches.push((port, chunk.to_vec()));
+                rest = later;
+            }
+        }
+        batches.shuffle(&mut random);
+        for (port, rows) in &batches {
+            let rows = rows.iter().map(|(diff, row)| (*diff, row.as_str())).collect::<Vec<_>>();
+            operator.on_changes(Port(*port), batch(&schemas[*port], &rows), &mut output).expect("takes changes");
+        }
+        operator.on_epoch_complete(Epoch(epoch * 3), &mut output).expect("completes the epoch");
+        for (row, diff) in net(&mut output) {
+            let count = result.entry(row.clone()).or_default();
+            *count += diff;
+            if *count == 0 {
+                result.remove(&row);
+            }
+        }
+        assert_eq!(result, expected(&bags), "seed {seed}, epoch {epoch}");
+        if random.random_bool(0.5) {
+            let mut delta = Delta::default();
+            operator.checkpoint(&mut delta).expect("saves");
+            saved.apply(delta);
+            if random.random_bool(0.5) {
+                operator = make();
+                operator.restore(&saved).expect("restores");
+            }
+        }
+    }
+    if !append_only {
+        assert_eq!(operator.state_rows(), 0, "seed {seed}");
+    }
+}
+
+fn number(text: &str) -> Option<i64> {
+    text.parse().ok()
+}
+
+fn show(value: Option<i64>) -> String {
+    value.map_or("null".to_owned(), |value| value.to_string())
+}
+
+/// What the aggregate's calls give for rows of `key value flag`, computed anew.
+fn aggregated(rows: &Bag, is_grouped: bool) -> Bag {
+    let mut groups = BTreeMap::<String, Vec<(Option<i64>, bool, i64)>>::new();
+    if !is_grouped {
+        groups.insert(String::new(), Vec::new());
+    }
+    for (row, count) in rows {
+        let [name, key, value, flag] = row.split(' ').collect::<Vec<_>>()[..] else { panic!("four columns") };
+        let key = if is_grouped { format!("{name} {key} ") } else { String::new() };
+        groups.entry(key).or_default().push((number(value), flag == "true", *count));
+    }
+    let of_group = |(key, rows): (String, Vec<(Option<i64>, bool, i64)>)| {
+        let values = || rows.iter().filter_map(|(value, flag, count)| value.map(|value| (value, *flag, *count)));
+        let all = rows.iter().map(|(_, _, count)| count).sum::<i64>();
+        let count = values().map(|(_, _, count)| count).sum::<i64>();
+        let sum = values().map(|(value, _, count)| value * count).sum::<i64>();
+        let mean = if count > 0 { format!("{:?}", sum as f64 / count as f64) } else { "null".to_owned() };
+        let (least, greatest) = (values().map(|value| value.0).min(), values().map(|value| value.0).max());
+        let mut different = values().map(|value| value.0).collect::<Vec<_>>();
+        different.sort_unstable();
+        different.dedup();
+        let flagged = rows.iter().filter(|(_, flag, _)| *flag).map(|(_, _, count)| count).sum::<i64>();
+        let flagged_sum = values().filter(|value| value.1).map(|(value, _, count)| value * count);
+        let flagged_sum = values().any(|value| value.1).then(|| flagged_sum.sum());
+        let columns = [
+            all.to_string(),
+            count.to_string(),
+            show((count > 0).then_some(sum)),
+            mean,
+            show(least),
+            show(greatest),
+            different.len().to_string(),
+            show((!different.is_empty()).then(|| different.iter().sum())),
+            flagged.to_string(),
+            show(flagged_sum),
+        ];
+        (format!("{key}{}", columns.join(" ")), 1)
+    };
+    groups.into_iter().map(of_group).collect()
+}
+
+#[test]
+fn aggregates_agree_with_computing_anew() {
+    use AggregateFunction::{Avg, Count, Max, Min, Sum};
+    let columns = "n:text k:int v:int f:bool";
+    let call = |function, argument, distinct, filter, result: DataType| AggregateCall {
+        function,
+        argument,
+        distinct,
+        filter,
+        result,
+    };
+    let calls = vec![
+        call(Count, None, false, None, DataType::Int64),
+        call(Count, Some(2), false, None, DataType::Int64),
+        call(Sum, Some(2), false, None, DataType::Int64),
+        call(Avg, Some(2), false, None, DataType::Float64),
+        call(Min, Some(2), false, None, DataType::Int64),
+        call(Max, Some(2), false, None, DataType::Int64),
+        call(Count, Some(2), true, None, DataType::Int64),
+        call(Sum, Some(2), true, None, DataType::Int64),
+        call(Count, None, false, Some(3), DataType::Int64),
+        call(Sum, Some(2), false, Some(3), DataType::Int64),
+    ];
+    for seed in 0..40 {
+        let keys = if seed % 2 == 0 { vec![0, 1] } else { vec![] };
+        let keys = if seed % 8 == 7 { vec![0, 1] } else { keys };
+        let kind = if seed % 4 == 3 { Kind::AppendOnly } else { Kind::Changing };
+        let plan = crate::aggregate::tests::plan(columns, kind.properties(), &keys, calls.clone());
+        let row = |random: &mut StdRng| {
+            let mut maybe = |value: String| if random.random_bool(0.1) { "null".to_owned() } else { value };
+            let name = maybe("abc".to_owned());
+            let key = maybe("k".to_owned());
+            let value = maybe("v".to_owned());
+            let flag = maybe("f".to_owned());
+            let key = key.replace('k', &random.random_range(-3..6).to_string());
+            let value = value.replace('v', &random.random_range(-20..20).to_string());
+            let flag = flag.replace('f', &random.random_bool(0.5).to_string());
+            format!("{name} {key} {value} {flag}")
+        };
+        let is_grouped = !keys.is_empty();
+        let make = || Aggregate::new(&plan, true).expect("an aggregate");
+        check(seed, make, &[columns], row, kind, |bags| aggregated(&bags[0], is_grouped));
+    }
+}
+
+fn joined(bags: &[Bag], on: &[(usize, usize)]) -> Bag {
+    let mut result = Bag::new();
+    for (left, left_count) in &bags[0] {
+        for (right, right_count) in &bags[1] {
+            let left_values = left.split(' ').collect::<Vec<_>>();
+            let right_values = right.split(' ').collect::<Vec<_>>();
+            let equal = |&(l, r): &(usize, usize)| left_values[l] == right_values[r] && left_values[l] != "null";
+            if on.iter().all(equal) {
+                let row = format!("{} {} {}", right_values[1], left_values[1], left_values[0]);
+                *result.entry(row).or_default() += left_count * right_count;
+            }
+        }
+    }
+    result
+}
+
+#[test]
+fn joins_agree_with_computing_anew() {
+    let inputs = ["k:int a:text", "k:int b:text"];
+    for seed in 0..60 {
+        let kind = [Kind::Changing, Kind::AppendOnly, Kind::Keyed][seed as usize % 3];
+        let on = [vec![(0, 0)], vec![(0, 0), (1, 1)], vec![], vec![(1, 1)]][seed as usize % 4].clone();
+        let fields = [schema(inputs[0]).fields().to_vec(), schema(inputs[1]).fields().to_vec()].concat();
+        let output = vec![3, 1, 0];
+        let output_fields = output.iter().map(|&column: &usize| fields[column].clone()).collect::<Vec<_>>();
+        let plan = plan::Join {
+            left: Box::new(get(inputs[0], kind.properties())),
+            right: Box::new(get(inputs[1], kind.properties())),
+            on: on.clone(),
+            output,
+            schema: arrow::datatypes::Schema::new(output_fields).into(),
+        };
+        let row = |random: &mut StdRng| {
+            let key = random.random_range(if kind == Kind::Keyed { 0..12 } else { -1..6 });
+            let key = if key < 0 { "null".to_owned() } else { key.to_string() };
+            format!("{key} {}", ["x", "y", "z", "null"][random.random_range(0..4)])
+        };
+        let make = || Join::new(&plan).expect("a join");
+        check(seed, make, &inputs, row, kind, |bags| joined(bags, &on));
+    }
+}

@@ -1,0 +1,99 @@
+//! One client's session: reads its messages, one after the other, and answers them.
+
+mod extended;
+mod login;
+mod prepared;
+mod reported;
+mod rows;
+mod run;
+mod simple;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use engine::{Session, TransactionStatus};
+use pgwire::messages::PgWireBackendMessage;
+use pgwire::messages::response::{self, ReadyForQuery};
+
+use self::prepared::{Portal, Prepared};
+use self::reported::Reported;
+use crate::control::Control;
+use crate::error::Error;
+use crate::wire::{Channel, Message, error_response};
+
+/// A session and what it has prepared.
+pub(crate) struct Connection {
+    session: Session,
+    control: Control,
+    reported: Reported,
+    statements: HashMap<String, Arc<Prepared>>,
+    portals: HashMap<String, Portal>,
+    /// After an error in an extended message, all further ones are skipped up to a `Sync`.
+    skipping: bool,
+}
+
+impl Connection {
+    /// Answers messages until the client leaves.
+    ///
+    /// # Errors
+    /// Those after which the connection cannot go on.
+    pub(crate) async fn run(&mut self, channel: &mut Channel) -> Result<(), Error> {
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = self.control.shut_down() => return Err(Error::shutdown()),
+                next = channel.next() => next?,
+            };
+            let Some(message) = next else { return Ok(()) };
+            match message {
+                Message::Terminate => return Ok(()),
+                Message::Sync => self.sync(channel).await?,
+                _ if self.skipping => {}
+                Message::Query(text) => {
+                    let done = self.query(channel, &text).await;
+                    self.finish(channel, done)?;
+                    self.sync(channel).await?;
+                }
+                Message::Copy => {}
+                message => {
+                    let done = self.extended(channel, message).await;
+                    self.skipping = done.is_err();
+                    self.finish(channel, done)?;
+                    // Nobody may wait for the answer of a message without Sync, but a long row of them must
+                    // not pile up.
+                    channel.flush_if_full().await?;
+                }
+            }
+        }
+    }
+
+    /// The end of a group of messages: from here on the client may send a new one.
+    async fn sync(&mut self, channel: &mut Channel) -> Result<(), Error> {
+        self.skipping = false;
+        let status = match self.session.transaction() {
+            TransactionStatus::Idle => {
+                // Portals live as long as their transaction.
+                self.portals.clear();
+                response::TransactionStatus::Idle
+            }
+            TransactionStatus::Active => response::TransactionStatus::Transaction,
+            TransactionStatus::Failed => response::TransactionStatus::Error,
+        };
+        channel.put(PgWireBackendMessage::ReadyForQuery(ReadyForQuery::new(status)))?;
+        channel.flush().await
+    }
+
+    /// Tells the client of an error that ends a statement; gives back one that ends the connection.
+    fn finish(&mut self, channel: &mut Channel, done: Result<(), Error>) -> Result<(), Error> {
+        self.control.end();
+        match done {
+            Ok(()) => Ok(()),
+            Err(error @ (Error::Fatal { .. } | Error::Connection(_))) => Err(error),
+            Err(error) => {
+                self.session.fail_transaction();
+                self.report_changes(channel)?;
+                channel.put(error_response(&error, "ERROR"))
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The oracle, as CI runs it: fixed seeds, 1 and 2 workers. One that failed is repeated with
+//! `FRESHET_SEED`, `FRESHET_STEPS` and `FRESHET_WORKERS`; `FRESHET_SEED=random` looks for new ones.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use testkit::oracle::{Options, run, run_splits};
+
+/// View-epochs that a full run must reach, both worker counts together.
+const VIEW_EPOCHS_MIN: usize = 2_000;
+
+#[test]
+fn views_equal_their_queries_on_one_worker() {
+    views_equal_their_queries(1, 1..=6);
+}
+
+#[test]
+fn views_equal_their_queries_on_two_workers() {
+    views_equal_their_queries(2, 101..=106);
+}
+
+#[test]
+fn splits_into_epochs_give_the_same_answers() {
+    let chosen = Chosen::from_environment();
+    for seed in chosen.seeds(201..=203) {
+        let options = Options { seed, steps: chosen.steps.unwrap_or(25), workers: chosen.workers.unwrap_or(2) };
+        match block_on(run_splits(options)) {
+            Ok(compared) => println!("seed {seed}: {compared} views compared"),
+            Err(error) => panic!("{error:#}"),
+        }
+    }
+}
+
+fn views_equal_their_queries(workers: usize, seeds: std::ops::RangeInclusive<u64>) {
+    let chosen = Chosen::from_environment();
+    if chosen.workers.is_some_and(|chosen| chosen != workers) {
+        return;
+    }
+    let mut view_epochs = 0;
+    for seed in chosen.seeds(seeds) {
+        let options = Options { seed, steps: chosen.steps.unwrap_or(40), workers };
+        match block_on(run(options)) {
+            Ok(report) => {
+                println!("seed {seed}, {workers} workers: {} views, {} checks", report.views, report.view_epochs);
+                view_epochs += report.view_epochs;
+            }
+            Err(error) => panic!("{error:#}"),
+        }
+    }
+    if !chosen.is_narrowed() {
+        assert!(view_epochs >= VIEW_EPOCHS_MIN / 2, "only {view_epochs} view-epochs were checked");
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.expect("a runtime can be built").block_on(future)
+}
+
+/// What the environment asks for.
+struct Chosen {
+    seed: Option<u64>,
+    steps: Option<usize>,
+    workers: Option<usize>,
+}
+
+impl Chosen {
+    fn from_environment() -> Chosen {
+        let variable = |name: &str| std::env::var(name).ok();
+        let seed = variable("FRESHET_SEED").map(|text| match text.as_str() {
+            "random" => SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64),
+            number => number.parse().expect("FRESHET_SEED is a number or \"random\""),
+        });
+        let number = |name: &str| variable(name).map(|text| text.parse().expect("a number of the environment"));
+        Chosen { seed, steps: number("FRESHET_STEPS"), workers: number("FRESHET_WORKERS") }
+    }
+
+    fn is_narrowed(&self) -> bool {
+        self.seed.is_some() || self.steps.is_some() || self.workers.is_some()
+    }
+
+    fn seeds(&self, usual: std::ops::RangeInclusive<u64>) -> Vec<u64> {
+        self.seed.map_or_else(|| usual.collect(), |seed| vec![seed])
+    }
+}

@@ -1,0 +1,63 @@
+//! What can go wrong between a statement's text and its plan.
+//!
+//! Says what happened in Postgres' words where Postgres has some. The SQLSTATE of each is the
+//! engine's business.
+
+use datafusion::error::DataFusionError;
+
+/// Why a statement has no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The text is no statement (42601).
+    #[error("{message}")]
+    Syntax {
+        /// Postgres' message.
+        message: String,
+        /// Where: characters from the start of the whole string, from 1.
+        position: Option<usize>,
+        /// What was expected instead, if that is known.
+        detail: Option<String>,
+    },
+    /// Understood, and not there yet (0A000).
+    #[error("{feature} is not supported yet")]
+    Unsupported {
+        /// The statement, clause, type or function, as its user would name it.
+        feature: String,
+        /// Where, as in [`Error::Syntax`].
+        position: Option<usize>,
+    },
+    /// Nested too deeply, or too long a chain of operators (54001).
+    #[error("stack depth limit exceeded")]
+    TooComplex,
+    /// A column is named that is not there (42703).
+    #[error("column \"{0}\" does not exist")]
+    UndefinedColumn(String),
+    /// A name for two columns (42701).
+    #[error("column \"{0}\" specified more than once")]
+    DuplicateColumn(String),
+    /// A relation is named that is not there (42P01).
+    #[error("relation \"{0}\" does not exist")]
+    UndefinedRelation(String),
+    /// A type is named that is not there (42704).
+    #[error("type \"{0}\" does not exist")]
+    UndefinedType(String),
+    /// The definition contradicts itself (42P16).
+    #[error("{0}")]
+    InvalidDefinition(String),
+    /// DataFusion refused it while binding or optimising.
+    #[error(transparent)]
+    DataFusion(#[from] DataFusionError),
+}
+
+impl Error {
+    /// Something that is understood, and not there yet.
+    pub fn unsupported(feature: impl Into<String>) -> Self {
+        Error::Unsupported { feature: feature.into(), position: None }
+    }
+}
+
+impl From<arrow::error::ArrowError> for Error {
+    fn from(error: arrow::error::ArrowError) -> Self {
+        Error::DataFusion(error.into())
+    }
+}

@@ -1,0 +1,25 @@
+//! Text to statement, statement to DataFusion's logical plan, and that to the incremental plan.
+//!
+//! Knows no catalog, storage or execution: what a name means comes in by traits.
+
+mod bind;
+mod error;
+mod functions;
+#[cfg(test)]
+mod golden;
+mod lower;
+mod names;
+mod parser;
+mod semantics;
+mod session;
+mod statement;
+pub mod types;
+
+pub use bind::{analyse, assign, bind, name_columns, result_schema};
+pub use error::Error;
+pub use lower::{RelationInfo, Relations, check_deterministic, lower, optimise_for_view};
+pub use names::shown_name;
+pub use parser::parse;
+pub use session::{DATABASE, SCHEMA, session_state_builder};
+pub use statement::*;
+pub use types::PgType;

@@ -1,0 +1,125 @@
+//! Nodes put together so that none does what another one can do on its way: projections merge into
+//! what is below them, filters into one, and a join gathers no column that nobody reads.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::logical_expr::Operator;
+use datafusion::physical_expr::expressions::BinaryExpr;
+use plan::{Filter, Get, Join, Node, Project, Properties};
+
+use super::expression::{Expression, column_of, columns_of, count_columns, is_trivial, move_columns, replace_columns};
+use crate::Error;
+
+/// Keeps the rows for which the predicate is true.
+pub(super) fn filter(input: Node, predicate: Expression) -> Node {
+    match input {
+        Node::Filter(below) => {
+            let both = BinaryExpr::new(below.predicate, Operator::And, predicate);
+            Node::Filter(Filter { input: below.input, predicate: Arc::new(both) })
+        }
+        input => Node::Filter(Filter { input: Box::new(input), predicate }),
+    }
+}
+
+/// Computes `expressions`, whose names and types `schema` says. What has no columns stays as it is.
+pub(super) fn project(input: Node, expressions: Vec<Expression>, schema: SchemaRef) -> Result<Node, Error> {
+    if expressions.is_empty() || is_identity(&input, &expressions) {
+        return Ok(input);
+    }
+    match input {
+        Node::Project(below) if can_merge(&below, &expressions) => {
+            let merged = expressions
+                .iter()
+                .map(|expression| replace_columns(expression, |column| Arc::clone(&below.expressions[column.index()])))
+                .collect::<Result<Vec<_>, _>>()?;
+            project(*below.input, merged, schema)
+        }
+        Node::Get(get) => Ok(narrow_get(get, expressions, schema)),
+        Node::Join(join) => match expressions.iter().map(column_of).collect::<Option<Vec<_>>>() {
+            Some(columns) => {
+                let output = columns.iter().map(|&column| join.output[column]).collect();
+                Ok(Node::Join(Join { output, schema, ..join }))
+            }
+            None => {
+                let read = columns_of(&expressions);
+                let expressions = moved(&expressions, &read)?;
+                Ok(plain_project(Node::Join(narrow_join(join, &read)), expressions, schema))
+            }
+        },
+        Node::Filter(Filter { input, predicate }) => match *input {
+            Node::Join(join) => {
+                let read = columns_of(expressions.iter().chain([&predicate]));
+                let expressions = moved(&expressions, &read)?;
+                let predicate = move_columns(&predicate, |column| place_in(&read, column))?;
+                let join = Node::Join(narrow_join(join, &read));
+                let filter = Node::Filter(Filter { input: Box::new(join), predicate });
+                if is_identity(&filter, &expressions) {
+                    return Ok(filter);
+                }
+                Ok(plain_project(filter, expressions, schema))
+            }
+            input => Ok(plain_project(Node::Filter(Filter { input: Box::new(input), predicate }), expressions, schema)),
+        },
+        input => Ok(plain_project(input, expressions, schema)),
+    }
+}
+
+/// A projection and nothing else.
+pub(super) fn plain_project(input: Node, expressions: Vec<Expression>, schema: SchemaRef) -> Node {
+    Node::Project(Project { input: Box::new(input), expressions, schema })
+}
+
+/// Whether the expressions are all columns of the input, each in its place.
+fn is_identity(input: &Node, expressions: &[Expression]) -> bool {
+    let width = input.schema().fields().len();
+    let is_in_place = |(place, expression): (usize, &Expression)| column_of(expression) == Some(place);
+    expressions.len() == width && expressions.iter().enumerate().all(is_in_place)
+}
+
+/// Whether nothing is computed more often if the projections become one.
+fn can_merge(below: &Project, expressions: &[Expression]) -> bool {
+    let mut counts = vec![0; below.expressions.len()];
+    expressions.iter().for_each(|expression| count_columns(expression, &mut counts));
+    below.expressions.iter().zip(&counts).all(|(expression, &count)| count <= 1 || is_trivial(expression))
+}
+
+/// Reads fewer columns, where they are all that is wanted of it.
+fn narrow_get(get: Get, expressions: Vec<Expression>, schema: SchemaRef) -> Node {
+    let columns = expressions.iter().map(column_of).collect::<Option<Vec<_>>>();
+    let columns = columns.filter(|columns| columns.iter().collect::<BTreeSet<_>>().len() == columns.len());
+    let Some(columns) = columns else { return plain_project(Node::Get(get), expressions, schema) };
+    let place = |column: &usize| columns.iter().position(|kept| kept == column);
+    let unique = get.properties.unique.and_then(|key| key.iter().map(place).collect());
+    Node::Get(Get {
+        columns: columns.iter().map(|&column| get.columns[column]).collect(),
+        schema: select(&get.schema, columns.iter().copied()),
+        properties: Properties { unique, ..get.properties },
+        ..get
+    })
+}
+
+/// Gathers only the columns that are read; one at least.
+fn narrow_join(join: Join, read: &BTreeSet<usize>) -> Join {
+    let keep = if read.is_empty() { BTreeSet::from([0]) } else { read.clone() };
+    Join {
+        output: keep.iter().map(|&column| join.output[column]).collect(),
+        schema: select(&join.schema, keep.iter().copied()),
+        ..join
+    }
+}
+
+fn place_in(read: &BTreeSet<usize>, column: usize) -> usize {
+    read.range(..column).count()
+}
+
+fn moved(expressions: &[Expression], read: &BTreeSet<usize>) -> Result<Vec<Expression>, Error> {
+    expressions.iter().map(|expression| move_columns(expression, |column| place_in(read, column))).collect()
+}
+
+/// Some columns of a schema.
+pub(super) fn select(schema: &Schema, columns: impl IntoIterator<Item = usize>) -> SchemaRef {
+    let fields = schema.fields();
+    Arc::new(Schema::new(columns.into_iter().map(|column| Arc::clone(&fields[column])).collect::<Vec<_>>()))
+}

@@ -1,0 +1,14 @@
+//! `WHERE`, `HAVING`.
+
+use datafusion::logical_expr::Filter;
+use plan::Node;
+
+use super::{Lowering, build};
+use crate::Error;
+
+impl Lowering<'_> {
+    pub(super) fn filter(&self, filter: &Filter) -> Result<Node, Error> {
+        let predicate = self.expression(&filter.predicate, filter.input.schema())?;
+        Ok(build::filter(self.node(&filter.input)?, predicate))
+    }
+}

@@ -1,0 +1,123 @@
+//! Casts whose meaning in Postgres is more than Arrow's: checked text forms (uuid, jsonb, bytea),
+//! lengths, rounding to integers, and Postgres' text of floats and times.
+
+use arrow::datatypes::{DataType, Field};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::Transformed;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr::Cast;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
+use datafusion::scalar::ScalarValue;
+
+use crate::functions::convert::{Conversion, convert};
+use crate::types::PgType;
+
+pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+    match expression {
+        Expr::Cast(Cast { expr, field }) => {
+            // A parameter's type may not be known yet; then a later analysis comes by again.
+            let Ok((_, from)) = expr.to_field(schema) else {
+                return Ok(Transformed::no(Expr::Cast(Cast { expr, field })));
+            };
+            if matches!(expr.as_ref(), Expr::Placeholder(_)) {
+                return Ok(Transformed::no(Expr::Cast(Cast { expr, field })));
+            }
+            match explicit(&expr, &from, &field, false)? {
+                Some(expression) => Ok(Transformed::yes(expression)),
+                None => Ok(Transformed::no(Expr::Cast(Cast { expr, field }))),
+            }
+        }
+        Expr::ScalarFunction(call) if call.func.name() == "mod" && call.args.len() == 2 => {
+            let mut operands = call.args.into_iter();
+            let (Some(left), Some(right)) = (operands.next(), operands.next()) else {
+                return Err(DataFusionError::Internal("mod has two arguments".to_owned()));
+            };
+            let expression = BinaryExpr::new(Box::new(left), Operator::Modulo, Box::new(right));
+            Ok(Transformed::yes(Expr::BinaryExpr(expression)))
+        }
+        other => Ok(Transformed::no(other)),
+    }
+}
+
+/// The value as a column of type `to` stores it: an assignment cast, which refuses text that is too long.
+pub fn assign(expression: Expr, from: &Field, to: &Field) -> Result<Expr> {
+    let converted = explicit(&expression, from, to, true)?;
+    // What was converted may still be of another width, as text of a `LargeUtf8` column.
+    let (expression, data_type) = match converted {
+        Some(expression) => (expression, None),
+        None => (expression, Some(from.data_type())),
+    };
+    Ok(if data_type == Some(to.data_type()) { expression } else { cast(expression, to.data_type().clone()) })
+}
+
+/// The cast as an expression of ours, or none where Arrow's does.
+fn explicit(operand: &Expr, from: &Field, to: &Field, is_assignment: bool) -> Result<Option<Expr>> {
+    let Some(target) = PgType::from_field(to) else { return Ok(None) };
+    let Some(source) = PgType::from_field(from) else { return Ok(None) };
+    let operand = || operand.clone();
+    let is_text = is_textual(&source);
+    Ok(match (&source, &target) {
+        _ if source == target && from.data_type() == to.data_type() => Some(operand()),
+        (_, PgType::Uuid) if is_text => Some(convert(Conversion::Uuid, operand())),
+        (PgType::Json, PgType::Jsonb) => Some(convert(Conversion::Jsonb, operand())),
+        (PgType::Jsonb, PgType::Json) => Some(convert(Conversion::Json, operand())),
+        (_, PgType::Jsonb) if is_text => Some(convert(Conversion::Jsonb, operand())),
+        (_, PgType::Json) if is_text => Some(convert(Conversion::Json, operand())),
+        (_, PgType::Uuid | PgType::Json | PgType::Jsonb) => return Err(no_cast(&source, &target)),
+        (_, PgType::Bytea) if is_text => Some(convert(Conversion::Bytea, operand())),
+        (_, PgType::Varchar(Some(length))) => {
+            let text = as_text(operand(), from, &source);
+            Some(convert(Conversion::Varchar { length: *length, is_assignment }, text))
+        }
+        (_, PgType::Char(length)) => {
+            let text = as_text(operand(), from, &source);
+            Some(convert(Conversion::Char { length: *length, is_assignment }, text))
+        }
+        (_, PgType::Text | PgType::Varchar(None) | PgType::Name | PgType::SystemChar) => {
+            Some(as_text(operand(), from, &source))
+        }
+        (PgType::Real | PgType::Double, PgType::SmallInt | PgType::Integer | PgType::BigInt) => {
+            Some(cast(convert(Conversion::RoundToEven, operand()), target.arrow()))
+        }
+        (PgType::Numeric(_), PgType::SmallInt | PgType::Integer | PgType::BigInt) => match from.data_type() {
+            DataType::Decimal128(precision, scale) if *scale > 0 => {
+                // Arrow cuts digits off when it makes an integer, and rounds when it changes a scale.
+                let digits = precision.saturating_sub(scale.unsigned_abs()).saturating_add(1).min(38);
+                Some(cast(cast(operand(), DataType::Decimal128(digits, 0)), target.arrow()))
+            }
+            _ => None,
+        },
+        (PgType::Numeric(_), PgType::Numeric(None)) if !is_assignment => Some(operand()),
+        (PgType::SmallInt | PgType::Integer | PgType::BigInt, PgType::Numeric(None)) if !is_assignment => {
+            Some(cast(operand(), DataType::Decimal128(20, 0)))
+        }
+        (PgType::Boolean, PgType::Integer)
+        | (PgType::Integer, PgType::Boolean)
+        | (PgType::SmallInt | PgType::Integer | PgType::BigInt, PgType::Oid) => None,
+        (PgType::Boolean, _) if !matches!(operand(), Expr::Literal(ScalarValue::Null, _)) => {
+            return Err(no_cast(&source, &target));
+        }
+        _ => None,
+    })
+}
+
+fn is_textual(source: &PgType) -> bool {
+    matches!(source, PgType::Text | PgType::Varchar(_) | PgType::Char(_) | PgType::Name)
+}
+
+/// A value's text as Postgres writes it.
+fn as_text(operand: Expr, from: &Field, source: &PgType) -> Expr {
+    match source {
+        PgType::Real | PgType::Double | PgType::Timestamp | PgType::TimestampTz | PgType::Bytea => {
+            convert(Conversion::Text, operand)
+        }
+        // Its text is what is stored; only the note that it is more than text goes.
+        PgType::Uuid | PgType::Json | PgType::Jsonb => convert(Conversion::Text, operand),
+        _ if *from.data_type() == DataType::Utf8 => operand,
+        _ => cast(operand, DataType::Utf8),
+    }
+}
+
+fn no_cast(source: &PgType, target: &PgType) -> DataFusionError {
+    DataFusionError::Plan(format!("cannot cast type {source} to {target}"))
+}

@@ -1,0 +1,168 @@
+//! Finding rows by key: a join's partners, and the rows that a retraction means.
+
+use std::cmp::Ordering;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array, make_comparator};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute::{self, SortOptions, kernels::cmp};
+use arrow::datatypes::DataType;
+
+use super::{KeyIndex, Pairs, RowId, Rows, nulls_of};
+use crate::Error;
+
+impl Rows {
+    /// All pairs of a key and a living row that has it. `keys` are columns of the look-up key's
+    /// types; a key with a null in it has no pair.
+    ///
+    /// # Errors
+    /// If the keys are not of the look-up's types.
+    ///
+    /// # Panics
+    /// If there is no look-up index.
+    pub fn probe(&self, keys: &[ArrayRef], rows: usize, pairs: &mut Pairs) -> Result<(), Error> {
+        pairs.rows.clear();
+        pairs.ids.clear();
+        let lookup = if self.lookup_is_identity { &self.identity } else { &self.lookup };
+        let lookup = lookup.as_ref().expect("probe needs a look-up index");
+        if lookup.index.len() == 0 {
+            return Ok(());
+        }
+        let hashes = lookup.hashes(keys, rows)?;
+        let nulls = nulls_of(keys);
+        // First all heads, then all chains: the look-ups do not wait for one another.
+        let heads = hashes.iter().map(|&hash| lookup.index.head(hash)).collect::<Vec<_>>();
+        for (row, head) in heads.into_iter().enumerate() {
+            let mut next = head;
+            if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+                continue;
+            }
+            while let Some(id) = next {
+                pairs.rows.push(row as u32);
+                pairs.ids.push(id);
+                // Unique keys: no need to look for a second row.
+                next = if self.lookup_is_identity && lookup.is_exact { None } else { lookup.index.after(id) };
+            }
+        }
+        if lookup.is_exact || pairs.rows.is_empty() {
+            return Ok(());
+        }
+        let equal = self.have_keys(lookup, keys, pairs)?;
+        let keep = |index: usize| equal.value(index);
+        pairs.rows = pairs.rows.iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, &row)| row).collect();
+        pairs.ids = pairs.ids.iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, &id)| id).collect();
+        Ok(())
+    }
+
+    /// For each key of the identity, the living row that has it.
+    ///
+    /// # Errors
+    /// If the keys are not of the identity's types.
+    pub fn find(&self, keys: &[ArrayRef], rows: usize) -> Result<Vec<Option<RowId>>, Error> {
+        let mut found = vec![None; rows];
+        let Some(identity) = &self.identity else {
+            return Ok(found);
+        };
+        let hashes = identity.hashes(keys, rows)?;
+        let mut pairs = Pairs::default();
+        for (row, hash) in hashes.into_iter().enumerate() {
+            let mut next = identity.index.head(hash);
+            while let Some(id) = next {
+                pairs.rows.push(row as u32);
+                pairs.ids.push(id);
+                next = if identity.is_exact { None } else { identity.index.after(id) };
+            }
+        }
+        let equal = if identity.is_exact { None } else { Some(self.have_keys(identity, keys, &pairs)?) };
+        for (index, (&row, &id)) in pairs.rows.iter().zip(&pairs.ids).enumerate() {
+            if equal.as_ref().is_none_or(|equal| equal.value(index)) {
+                found[row as usize] = Some(id);
+            }
+        }
+        Ok(found)
+    }
+
+    /// For each row a living row that is equal, in all columns, different ones for equal rows. They
+    /// leave the identity index at once, and are then to be buried. The identity says where to
+    /// look; that all columns are compared lets an epoch's changes come in any order, when the old
+    /// and the new row of a key are both there for a while.
+    pub(super) fn take_identical(&mut self, rows: &RecordBatch) -> Result<Vec<Option<RowId>>, Error> {
+        let mut found = vec![None; rows.num_rows()];
+        let Some(mut identity) = self.identity.take() else {
+            return Ok(found);
+        };
+        let result = self.take_from(&mut identity, rows, &mut found);
+        self.identity = Some(identity);
+        result.map(|()| found)
+    }
+
+    fn take_from(&self, identity: &mut KeyIndex, rows: &RecordBatch, found: &mut [Option<RowId>]) -> Result<(), Error> {
+        let keys = identity.keys(rows);
+        let hashes = identity.hashes(&keys, rows.num_rows())?;
+        // In rounds: each row has one candidate a round, all are compared at once.
+        let mut candidates = Pairs::default();
+        for (row, &hash) in hashes.iter().enumerate() {
+            if let Some(id) = identity.index.head(hash) {
+                candidates.rows.push(row as u32);
+                candidates.ids.push(id);
+            }
+        }
+        let all_columns = (0..rows.num_columns()).collect::<Vec<_>>();
+        let mut taken = hashbrown::HashSet::new();
+        while !candidates.rows.is_empty() {
+            let equal = self.are_equal(&all_columns, rows.columns(), &candidates)?;
+            let mut next = Pairs::default();
+            for (index, (&row, &id)) in candidates.rows.iter().zip(&candidates.ids).enumerate() {
+                let hash = hashes[row as usize];
+                let candidate = if taken.contains(&id) {
+                    // It left its chain since it became the candidate: begin again.
+                    identity.index.head(hash)
+                } else if equal.value(index) {
+                    taken.insert(id);
+                    identity.index.remove(hash, id);
+                    found[row as usize] = Some(id);
+                    None
+                } else {
+                    // Another key of the same hash, or another row of the same key.
+                    identity.index.after(id)
+                };
+                if let Some(candidate) = candidate {
+                    next.rows.push(row);
+                    next.ids.push(candidate);
+                }
+            }
+            candidates = next;
+        }
+        Ok(())
+    }
+
+    /// Whether the rows `pairs.ids` have the keys at `pairs.rows`.
+    fn have_keys(&self, index: &KeyIndex, keys: &[ArrayRef], pairs: &Pairs) -> Result<BooleanBuffer, Error> {
+        self.are_equal(&index.columns, keys, pairs)
+    }
+
+    /// Whether the columns `columns` of the rows `pairs.ids` are `values` at `pairs.rows`.
+    fn are_equal(&self, columns: &[usize], values: &[ArrayRef], pairs: &Pairs) -> Result<BooleanBuffer, Error> {
+        let stored = self.gather(&pairs.ids, columns)?;
+        let rows = UInt32Array::from(pairs.rows.clone());
+        let mut equal = BooleanBuffer::new_set(pairs.rows.len());
+        for (stored, value) in stored.iter().zip(values) {
+            let value = compute::take(value, &rows, None)?;
+            equal = &equal & &not_distinct(stored, &value)?;
+        }
+        Ok(equal)
+    }
+}
+
+/// Where two columns are equal, null being equal to null.
+pub(crate) fn not_distinct(left: &ArrayRef, right: &ArrayRef) -> Result<BooleanBuffer, Error> {
+    if is_nested(left.data_type()) {
+        let compare = make_comparator(left, right, SortOptions::default())?;
+        return Ok(BooleanBuffer::collect_bool(left.len(), |row| compare(row, row) == Ordering::Equal));
+    }
+    let equal: BooleanArray = cmp::not_distinct(left, right)?;
+    Ok(equal.values().clone())
+}
+
+fn is_nested(data_type: &DataType) -> bool {
+    data_type.is_nested()
+}

@@ -1,0 +1,93 @@
+//! The same writes in other epochs: the answers must be the same.
+
+use anyhow::{Context, Result, bail};
+
+use super::Options;
+use super::changes::{first_rows, random_transaction};
+use super::compare::difference;
+use super::database::Database;
+use super::query::random_query;
+use super::random::Random;
+use super::schema::{Relation, Table};
+
+const VIEWS: usize = 6;
+
+/// Runs the same statements one by one, in random groups, and all in one transaction, and compares
+/// the views' last rows. Returns how many views were compared.
+///
+/// # Errors
+/// A view that depends on the split, with the command that repeats it.
+pub async fn run_splits(options: Options) -> Result<usize> {
+    let compared = compare_splits(options).await;
+    compared.with_context(|| format!("seed {}; repeat: {}", options.seed, options.replay("splits")))
+}
+
+async fn compare_splits(options: Options) -> Result<usize> {
+    let mut random = Random::new(options.seed);
+    let mut tables: Vec<Table> = (0..2).map(|number| Table::random(&mut random, number)).collect();
+    let mut setup: Vec<String> = tables.iter().map(Table::create).collect();
+    let mut relations: Vec<Relation> = tables.iter().map(|table| table.relation.clone()).collect();
+    let mut queries = Vec::new();
+    for number in 0..VIEWS {
+        let query = random_query(&mut random, &relations);
+        let name = format!("v{number}");
+        setup.push(format!("CREATE MATERIALIZED VIEW {name} AS {}", query.sql));
+        // Views over views, but only over the first ones: their sizes multiply.
+        if number < 2 {
+            relations.push(Relation { name, columns: query.columns.clone() });
+        }
+        queries.push(query.sql);
+    }
+    let mut writes: Vec<String> = tables.iter_mut().map(|table| first_rows(&mut random, table)).collect();
+    for _ in 0..options.steps {
+        writes.extend(random_transaction(&mut random, &mut tables));
+    }
+
+    let mut expected: Option<Vec<Vec<String>>> = None;
+    for sizes in [Sizes::One, Sizes::Random, Sizes::All] {
+        let mut database = Database::start(options.workers)?;
+        for statement in &setup {
+            database.run(statement).await?;
+        }
+        let mut rest = writes.as_slice();
+        while !rest.is_empty() {
+            let (group, left) = rest.split_at(sizes.next(&mut random, rest.len()));
+            database.run("BEGIN").await?;
+            for statement in group {
+                database.run(statement).await?;
+            }
+            database.run("COMMIT").await?;
+            rest = left;
+        }
+        let mut answers = Vec::new();
+        for number in 0..VIEWS {
+            answers.push(database.rows(&format!("SELECT * FROM v{number}")).await?);
+        }
+        database.stop();
+        let expected = expected.get_or_insert_with(|| answers.clone());
+        for (number, (answer, expected)) in answers.iter().zip(expected.iter()).enumerate() {
+            if let Some(difference) = difference(answer, expected) {
+                bail!("split {sizes:?} against one by one: v{number} AS {}\n{difference}", queries[number]);
+            }
+        }
+    }
+    Ok(VIEWS * 2)
+}
+
+/// How many statements go into a transaction.
+#[derive(Clone, Copy, Debug)]
+enum Sizes {
+    One,
+    Random,
+    All,
+}
+
+impl Sizes {
+    fn next(self, random: &mut Random, left: usize) -> usize {
+        match self {
+            Sizes::One => 1,
+            Sizes::Random => left.min(1 + random.below(8)),
+            Sizes::All => left,
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! `cargo xtask check`: what must hold before a change is done.
+
+use crate::cargo::{cargo, run as run_command};
+use crate::{Error, expect_none, test, tools};
+
+/// Formatting, clippy with warnings as errors, all tests: the tests last, so that their summary
+/// closes the output.
+///
+/// # Errors
+/// At the first that fails.
+pub fn run(arguments: &[String]) -> Result<(), Error> {
+    expect_none("check", arguments)?;
+    tools::ensure()?;
+    run_command(cargo(&["fmt", "--all", "--check"]))?;
+    run_command(cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    test::run(&[])
+}
