@@ -32,14 +32,6 @@ pub enum Error {
     /// Columns, a type, or a format that the connector cannot produce yet.
     #[error("{0}")]
     Unsupported(String),
-    /// A position that another connector made, or nobody.
-    #[error("position \"{position}\" is not one of this source: {message}")]
-    InvalidPosition {
-        /// The position.
-        position: String,
-        /// What was expected.
-        message: String,
-    },
     /// The input itself failed.
     #[error("{place}: {message}")]
     Input {

@@ -46,3 +46,23 @@ pub fn create(options: &SourceOptions) -> Result<Arc<dyn Source>, Error> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connectors_by_name() {
+        let create = |name: Option<&str>| {
+            let with = name.map(|name| ("connector".to_owned(), name.to_owned())).into_iter().collect();
+            create(&SourceOptions { columns: None, with, encode: None })
+        };
+        assert!(matches!(create(None), Err(Error::InvalidOption { name, .. }) if name == "connector"));
+        assert!(
+            matches!(create(Some("nexmrk")), Err(Error::UnknownConnector { hint, .. }) if hint == "Did you mean \"nexmark\"?")
+        );
+        assert!(
+            matches!(create(Some("kafka")), Err(Error::UnknownConnector { hint, .. }) if hint.contains("nexmark, datagen, file"))
+        );
+    }
+}

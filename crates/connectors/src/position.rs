@@ -18,9 +18,11 @@ impl fmt::Display for Position {
 impl Position {
     /// The position as a number of `things`.
     pub(crate) fn number(&self, things: &str) -> Result<u64, Error> {
-        self.0.parse().map_err(|_| Error::InvalidPosition {
-            position: self.0.clone(),
-            message: format!("expected a number of {things}s"),
-        })
+        self.0.parse().map_err(|_| self.foreign(format!("expected a number of {things}s")))
+    }
+
+    /// The error of a position that another connector made, or nobody.
+    pub(crate) fn foreign(&self, message: String) -> Error {
+        Error::Input { place: format!("position {self}"), message }
     }
 }

@@ -36,6 +36,10 @@ pub(crate) async fn execute(
         Statement::Discard => settings::discard(session),
         // Prepared statements are the frontend's.
         Statement::Deallocate(_) => Ok(Outcome::Done("DEALLOCATE".to_owned())),
-        Statement::Flush => Ok(Outcome::Done("FLUSH".to_owned())),
+        // A session reads its own writes; what remains to wait for is sources that have an end.
+        Statement::Flush => {
+            session.engine.runtime().flush().await?;
+            Ok(Outcome::Done("FLUSH".to_owned()))
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Keeps a relation's rows where others can read them. Puts nothing out: whoever reads the
 //! relation attaches to its rows.
 
-use changes::{ChangeBatch, Epoch, concat};
+use changes::{ChangeBatch, Epoch};
 use state::{Delta, Saved, SharedRows};
 
 use crate::apply::{apply, unknown_row};
@@ -31,23 +31,21 @@ impl Operator for Materialize {
     }
 
     fn on_epoch_complete(&mut self, epoch: Epoch, _output: &mut Output) -> Result<(), Fault> {
-        let changes = std::mem::take(&mut self.changes);
-        let Some(first) = changes.first() else {
+        if self.changes.is_empty() {
             return Ok(());
-        };
+        }
         let mut rows = self.rows.write();
-        // Insertions alone depend on nothing and need not be copied together.
-        if changes.iter().all(|batch| batch.diffs().is_inserts()) {
-            for batch in &changes {
-                rows.insert(epoch, batch.rows())?;
+        let mut missing = Vec::new();
+        for changes in self.changes.drain(..) {
+            missing.extend(apply(&mut rows, epoch, &changes)?);
+        }
+        // What had not come yet when it went must have come by now.
+        for deferred in missing {
+            if let Some(missing) = apply(&mut rows, epoch, &deferred)? {
+                return Err(unknown_row("materialize", &missing));
             }
-            return Ok(());
         }
-        let changes = concat(&first.schema(), &changes)?;
-        match apply(&mut rows, epoch, &changes)? {
-            Some(missing) => Err(unknown_row("materialize", &missing)),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Fault> {

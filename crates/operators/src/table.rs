@@ -18,11 +18,11 @@ use state::{Delta, Saved};
 
 use crate::{Operator, Output, Port};
 
-/// Columns written as `name:type`, apart by blanks. All can be null.
+/// Columns written as `name:type`, apart by blanks. They can be null, but for `name:type!`.
 pub(crate) fn schema(columns: &str) -> SchemaRef {
     let field = |column: &str| {
         let (name, data_type) = column.split_once(':').expect("name:type");
-        Field::new(name, type_of(data_type), true)
+        Field::new(name, type_of(data_type.trim_end_matches('!')), !data_type.ends_with('!'))
     };
     Arc::new(Schema::new(columns.split_whitespace().map(field).collect::<Vec<_>>()))
 }

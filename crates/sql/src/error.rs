@@ -46,13 +46,34 @@ pub enum Error {
     InvalidDefinition(String),
     /// DataFusion refused it while binding or optimising.
     #[error(transparent)]
-    DataFusion(#[from] DataFusionError),
+    DataFusion(DataFusionError),
 }
 
 impl Error {
     /// Something that is understood, and not there yet.
     pub fn unsupported(feature: impl Into<String>) -> Self {
         Error::Unsupported { feature: feature.into(), position: None }
+    }
+}
+
+impl From<DataFusionError> for Error {
+    /// An error of ours that has come through DataFusion is ours again.
+    fn from(error: DataFusionError) -> Self {
+        match error {
+            DataFusionError::External(error) => match error.downcast::<Error>() {
+                Ok(ours) => *ours,
+                Err(other) => Error::DataFusion(DataFusionError::External(other)),
+            },
+            DataFusionError::Context(context, inner) => match Error::from(*inner) {
+                Error::DataFusion(inner) => Error::DataFusion(inner.context(context)),
+                ours => ours,
+            },
+            DataFusionError::Diagnostic(diagnostic, inner) => match Error::from(*inner) {
+                Error::DataFusion(inner) => Error::DataFusion(DataFusionError::Diagnostic(diagnostic, Box::new(inner))),
+                ours => ours,
+            },
+            other => Error::DataFusion(other),
+        }
     }
 }
 

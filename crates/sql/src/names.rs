@@ -9,6 +9,8 @@ use std::collections::HashSet;
 
 use sqlparser::ast::{self, Expr, SelectItem, SetExpr};
 
+use crate::literals;
+
 /// Starts what is not shown of a name. No client can type it by accident.
 const MARK: char = '\u{1}';
 
@@ -43,6 +45,10 @@ fn name_body(body: &mut SetExpr, outermost: bool) -> Vec<(String, String)> {
             name_body(right, outermost);
             name_body(left, outermost)
         }
+        SetExpr::Values(values) => {
+            literals::type_values(values);
+            vec![]
+        }
         _ => vec![],
     }
 }
@@ -55,21 +61,33 @@ fn name_select(select: &mut ast::Select, outermost: bool) -> Vec<(String, String
         }
     }
     let taken_by_grouping = grouped_names(&select.group_by);
+    // Nobody knows yet which names a wildcard stands for, so none is left for another column.
+    let has_wildcard = select
+        .projection
+        .iter()
+        .any(|item| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..)));
     let mut used: HashSet<String> = HashSet::new();
     let mut given = vec![];
     for (place, item) in select.projection.iter_mut().enumerate() {
         let expression = match item {
             SelectItem::UnnamedExpr(expression) => expression,
-            SelectItem::ExprWithAlias { alias, .. } => {
-                used.insert(alias.value.clone());
+            SelectItem::ExprWithAlias { alias, expr } => {
+                literals::type_integer(expr);
+                unnest_series(expr);
+                let name = fold(alias);
+                if !used.insert(name.clone()) && outermost {
+                    *alias = ast::Ident::with_quote('"', format!("{name}{MARK}{place}"));
+                }
                 continue;
             }
             _ => continue,
         };
         let is_column = matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
         let name = name_of(expression).unwrap_or_else(|| "?column?".to_owned());
+        literals::type_integer(expression);
+        unnest_series(expression);
         let is_new = used.insert(name.clone());
-        if is_column && is_new {
+        if is_column && is_new && !(has_wildcard && outermost) {
             continue;
         }
         let alias = if outermost {
@@ -82,10 +100,26 @@ fn name_select(select: &mut ast::Select, outermost: bool) -> Vec<(String, String
         if is_new {
             given.push((alias.clone(), name));
         }
-        let named = std::mem::replace(expression, Expr::Wildcard(ast::helpers::attached_token::AttachedToken::empty()));
-        *item = SelectItem::ExprWithAlias { expr: typed_literal(named), alias: ast::Ident::with_quote('"', alias) };
+        *item = SelectItem::ExprWithAlias { expr: expression.clone(), alias: ast::Ident::with_quote('"', alias) };
     }
     given
+}
+
+/// `SELECT generate_series(1, 3)` is three rows in Postgres, and an array in DataFusion.
+fn unnest_series(expression: &mut Expr) {
+    let Expr::Function(series) = expression else { return };
+    if !series.name.to_string().eq_ignore_ascii_case("generate_series") {
+        return;
+    }
+    let argument = ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(Expr::Function(series.clone())));
+    let mut unnest = series.clone();
+    unnest.name = ast::ObjectName::from(vec![ast::Ident::new("unnest")]);
+    unnest.args = ast::FunctionArguments::List(ast::FunctionArgumentList {
+        duplicate_treatment: None,
+        args: vec![argument],
+        clauses: vec![],
+    });
+    *expression = Expr::Function(unnest);
 }
 
 fn name_derived(factor: &mut ast::TableFactor) {
@@ -190,33 +224,5 @@ fn internal_name(named: &crate::PgType) -> String {
         PgType::Timestamp => "timestamp".to_owned(),
         PgType::TimestampTz => "timestamptz".to_owned(),
         other => other.base_name().to_owned(),
-    }
-}
-
-/// `SELECT 1` is an `integer` in Postgres, and a `bigint` in DataFusion.
-fn typed_literal(expression: Expr) -> Expr {
-    let is_integer = match &expression {
-        Expr::Value(value) => match &value.value {
-            ast::Value::Number(number, _) => number.parse::<i32>().is_ok(),
-            _ => false,
-        },
-        Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr } => match expr.as_ref() {
-            Expr::Value(value) => match &value.value {
-                ast::Value::Number(number, _) => format!("-{number}").parse::<i32>().is_ok(),
-                _ => false,
-            },
-            _ => false,
-        },
-        _ => false,
-    };
-    if !is_integer {
-        return expression;
-    }
-    Expr::Cast {
-        kind: ast::CastKind::DoubleColon,
-        expr: Box::new(expression),
-        data_type: ast::DataType::Integer(None),
-        array: false,
-        format: None,
     }
 }

@@ -31,14 +31,23 @@ pub struct Server {
 struct Log(Arc<Mutex<VecDeque<String>>>);
 
 impl Server {
-    /// Starts `binary` with further `arguments`, and returns when it says that it is ready.
+    /// Starts `binary` on a free port with further `arguments`, and returns when it says that it is
+    /// ready.
     ///
     /// # Errors
     /// If it cannot be started or ends before it is ready; its log is in the error.
     pub fn start(binary: &Path, arguments: &[&str]) -> Result<Server> {
+        Server::start_at("127.0.0.1:0", binary, arguments)
+    }
+
+    /// As [`Server::start`], at a given address.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_at(listen: &str, binary: &Path, arguments: &[&str]) -> Result<Server> {
         let directory = tempfile::tempdir().context("cannot make a directory for the server")?;
         let mut process = Command::new(binary)
-            .args(["serve", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0", "--data-dir"])
+            .args(["serve", "--listen", listen, "--console", "127.0.0.1:0", "--data-dir"])
             .arg(directory.path().join("data"))
             .args(arguments)
             .stdin(Stdio::null())
@@ -151,11 +160,12 @@ fn await_ready(mut stdout: BufReader<impl Read + Send + 'static>, log: &Log) -> 
     }
 }
 
-/// The first loopback address with a port in a line.
+/// The address in a line like `freshet is ready: psql -h 127.0.0.1 -p 4566`.
 fn address_in(line: &str) -> Option<SocketAddr> {
-    let start = line.find("127.0.0.1:")?;
-    let text: String = line[start..].chars().take_while(|char| char.is_ascii_digit() || ".:".contains(*char)).collect();
-    text.trim_end_matches(['.', ':']).parse().ok()
+    let command = line.split_once("ready: psql ")?.1;
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let after = |option: &str| words.windows(2).find(|pair| pair[0] == option).map(|pair| pair[1]);
+    Some(SocketAddr::new(after("-h")?.parse().ok()?, after("-p")?.parse().ok()?))
 }
 
 impl Log {

@@ -35,6 +35,5 @@ pub(crate) fn to_position(positions: &FilePositions) -> Position {
 
 /// What `to_position` made.
 pub(crate) fn from_position(position: &Position) -> Result<FilePositions, Error> {
-    serde_json::from_str(&position.0)
-        .map_err(|error| Error::InvalidPosition { position: position.0.clone(), message: error.to_string() })
+    serde_json::from_str(&position.0).map_err(|error| position.foreign(format!("expected offsets by file: {error}")))
 }

@@ -201,14 +201,13 @@ impl TextFile {
     }
 
     fn skip_line(&mut self) -> Option<Step> {
-        match memchr::memchr(b'\n', self.unread()) {
-            Some(length) => {
-                self.state = State::Records;
-                self.advance(length + 1, 1);
-            }
-            None => self.advance(self.unread().len(), 0),
-        }
-        None
+        let Some(length) = memchr::memchr(b'\n', self.unread()) else {
+            self.advance(self.unread().len(), 0);
+            return None;
+        };
+        self.state = State::Records;
+        self.advance(length + 1, 1);
+        Some(self.step(Vec::new()))
     }
 
     /// Gives up the line that comes next, since no record ends within the allowed length of it.

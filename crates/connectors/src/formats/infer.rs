@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use arrow::json::reader::infer_json_schema_from_iterator;
+use arrow::json::reader::infer_json_schema;
 
 use super::csv::Dialect;
+use super::jsonb::member_names;
 use super::normal_type;
 use super::typed::typed_rows;
 
@@ -70,24 +71,31 @@ fn guess(values: StringArray) -> DataType {
 /// The columns of a file of JSON lines, by its first bytes. Objects become `jsonb`.
 pub(crate) fn json_columns(bytes: &[u8], complete: bool) -> Result<SchemaRef, String> {
     let end = if complete { bytes.len() } else { memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1) };
-    let records: Vec<serde_json::Value> = bytes[..end]
-        .split(|&byte| byte == b'\n')
-        .filter_map(|line| serde_json::from_slice(line).ok())
-        .filter(serde_json::Value::is_object)
-        .take(RECORDS_MAX)
-        .collect();
-    if records.is_empty() {
+    let is_object =
+        |line: &&[u8]| serde_json::from_slice::<serde_json::Value>(line).is_ok_and(|value| value.is_object());
+    let objects: Vec<&[u8]> = bytes[..end].split(|&byte| byte == b'\n').filter(is_object).take(RECORDS_MAX).collect();
+    if objects.is_empty() {
         return Err("no JSON objects to take the columns from".into());
     }
-    let inferred = infer_json_schema_from_iterator(records.iter().map(Ok)).map_err(|error| error.to_string())?;
-    let field = |field: &Arc<Field>| match field.data_type() {
+    let (inferred, _) =
+        infer_json_schema(objects.join(b"\n".as_slice()).as_slice(), None).map_err(|error| error.to_string())?;
+    let guessed = |field: &Arc<Field>| match field.data_type() {
         DataType::List(element) if element.data_type().is_nested() => json_field(field.name()),
         data_type => match normal_type(data_type) {
             Some(data_type) => Field::new(field.name(), data_type, true),
             None => json_field(field.name()),
         },
     };
-    Ok(Arc::new(Schema::new(inferred.fields().iter().map(field).collect::<Vec<Field>>())))
+    let mut fields: Vec<Field> = inferred.fields().iter().map(guessed).collect();
+    // arrow-json has them by name; people have them in the order of the file.
+    let mut names: Vec<String> = Vec::new();
+    for name in objects.iter().flat_map(|line| member_names(line)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    fields.sort_by_key(|field| names.iter().position(|name| name == field.name()));
+    Ok(Arc::new(Schema::new(fields)))
 }
 
 fn json_field(name: &str) -> Field {

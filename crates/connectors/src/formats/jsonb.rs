@@ -23,6 +23,12 @@ pub(crate) fn with_values_as_text(line: &[u8], names: &[String]) -> Option<Vec<u
     Some(changed)
 }
 
+/// The names of the members of the object on `line`, in their order.
+pub(crate) fn member_names(line: &[u8]) -> Vec<String> {
+    let name = |(name, _): (Range<usize>, Range<usize>)| serde_json::from_slice(&line[name]).ok();
+    members(line).unwrap_or_default().into_iter().filter_map(name).collect()
+}
+
 fn is_name(quoted: &[u8], name: &str) -> bool {
     let plain = &quoted[1..quoted.len() - 1];
     plain == name.as_bytes()

@@ -10,12 +10,12 @@ mod tables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::catalog::{SchemaProvider, TableProvider, ViewTable};
+use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::TableReference;
-use datafusion::datasource::provider_as_source;
+use datafusion::datasource::ViewTable;
 use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion::logical_expr::{Expr, LogicalPlan, TableSource};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast;
 use sql::{Name, ObjectKind};
 
@@ -216,9 +216,4 @@ impl Binder {
 
 fn undefined(name: &str) -> Error {
     Error::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist"))
-}
-
-/// What a plan reads, as a table source.
-pub(crate) fn as_source(table: Arc<dyn TableProvider>) -> Arc<dyn TableSource> {
-    provider_as_source(table)
 }

@@ -37,5 +37,6 @@ impl Change<'_> {
         let mut snapshot = CatalogSnapshot::clone(&self.catalog.current.read());
         change(&mut snapshot);
         *self.catalog.current.write() = Arc::new(snapshot);
+        self.catalog.changes.send_modify(|count| *count += 1);
     }
 }

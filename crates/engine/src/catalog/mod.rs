@@ -15,13 +15,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use dataflow::Relation;
 use parking_lot::RwLock;
 
-pub(crate) use change::Change;
 pub(crate) use lookup::qualified;
 pub use object::Object;
-pub(crate) use object::{Entry, kind_name};
+pub(crate) use object::{Declared, Entry, kind_name};
 
 /// Where OIDs start that are not Postgres' own.
 const FIRST_OID: u32 = 16_384;
@@ -32,6 +30,8 @@ pub struct Catalog {
     current: RwLock<Arc<CatalogSnapshot>>,
     next_oid: AtomicU32,
     changing: tokio::sync::Mutex<()>,
+    /// Counts the changes, for those who wait for one.
+    changes: tokio::sync::watch::Sender<u64>,
 }
 
 impl Default for Catalog {
@@ -40,6 +40,7 @@ impl Default for Catalog {
             current: RwLock::default(),
             next_oid: AtomicU32::new(FIRST_OID),
             changing: tokio::sync::Mutex::new(()),
+            changes: tokio::sync::watch::Sender::new(0),
         }
     }
 }
@@ -49,6 +50,11 @@ impl Catalog {
     #[must_use]
     pub fn snapshot(&self) -> Arc<CatalogSnapshot> {
         Arc::clone(&self.current.read())
+    }
+
+    /// Is told of every change.
+    pub(crate) fn watch(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     /// A number that no object has or had.
@@ -71,11 +77,6 @@ impl CatalogSnapshot {
     #[must_use]
     pub fn object(&self, oid: u32) -> Option<&Arc<Object>> {
         self.entries.get(&oid).map(|entry| &entry.object)
-    }
-
-    /// The stored rows of an object, if it has any.
-    pub(crate) fn relation(&self, oid: u32) -> Option<&Relation> {
-        self.entries.get(&oid).and_then(|entry| entry.relation.as_ref())
     }
 
     fn insert(&mut self, entry: Entry) {

@@ -38,6 +38,8 @@ pub(crate) struct Entry {
     pub(crate) object: Arc<Object>,
     /// Where its rows are: none for a view or a sink.
     pub(crate) relation: Option<Relation>,
+    /// What is known of its rows.
+    pub(crate) properties: plan::Properties,
     /// A view's query, parsed.
     pub(crate) query: Option<Arc<ast::Query>>,
     /// A table's columns as they were declared: the types that values are cast to, and the defaults.

@@ -24,7 +24,14 @@ fn entry(oid: u32, kind: ObjectKind, name: &str, depends_on: &[u32]) -> Entry {
         comment: None,
         depends_on: depends_on.to_vec(),
     };
-    Entry { object: Arc::new(object), relation: None, query: None, declared: vec![], create_sql: String::new() }
+    Entry {
+        object: Arc::new(object),
+        relation: None,
+        properties: plan::Properties::default(),
+        query: None,
+        declared: vec![],
+        create_sql: String::new(),
+    }
 }
 
 /// orders <- recent (view) <- totals (materialized view) <- alarm (sink); customers apart.

@@ -19,8 +19,51 @@ impl From<connectors::Error> for Error {
     }
 }
 
+impl From<sql::Error> for Error {
+    fn from(error: sql::Error) -> Error {
+        let message = error.to_string();
+        match error {
+            sql::Error::Syntax { position, detail, .. } => {
+                let error = Error { position, ..Error::new(SqlState::SYNTAX_ERROR, message) };
+                Error { detail, ..error }
+            }
+            sql::Error::Unsupported { position, .. } => Error { position, ..Error::unsupported(message) },
+            sql::Error::TooComplex => Error::new(SqlState::STATEMENT_TOO_COMPLEX, message),
+            sql::Error::UndefinedColumn(_) => Error::new(SqlState::UNDEFINED_COLUMN, message),
+            sql::Error::DuplicateColumn(_) => Error::new(SqlState::DUPLICATE_COLUMN, message),
+            sql::Error::UndefinedRelation(_) => Error::new(SqlState::UNDEFINED_TABLE, message),
+            sql::Error::UndefinedType(_) => Error::new(SqlState::UNDEFINED_OBJECT, message),
+            sql::Error::InvalidDefinition(_) => Error::new(SqlState::INVALID_TABLE_DEFINITION, message),
+            sql::Error::DataFusion(error) => Error::from(error),
+        }
+    }
+}
+
+impl From<dataflow::Error> for Error {
+    fn from(error: dataflow::Error) -> Error {
+        let message = error.to_string();
+        match error {
+            dataflow::Error::Source(error) => Error::from(error),
+            dataflow::Error::Arrow(error) => Error::from(error),
+            dataflow::Error::Closed => Error::shutting_down(),
+            dataflow::Error::Start(_) => Error::new(SqlState::INSUFFICIENT_RESOURCES, message),
+            dataflow::Error::Operator(_) | dataflow::Error::State(_) | dataflow::Error::NoKey(_) => {
+                Error::internal(message)
+            }
+        }
+    }
+}
+
 /// An error that was carried through DataFusion in a box.
 pub(super) fn downcast(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    let error = match error.downcast::<sql::Error>() {
+        Ok(error) => return Error::from(*error),
+        Err(error) => error,
+    };
+    let error = match error.downcast::<dataflow::Error>() {
+        Ok(error) => return Error::from(*error),
+        Err(error) => error,
+    };
     match error.downcast::<connectors::Error>() {
         Ok(error) => Error::from(*error),
         Err(error) => Error::internal(error.to_string()),

@@ -26,6 +26,8 @@ pub(crate) struct Reader {
     hold: Arc<Hold>,
     /// By the table's OID.
     writes: Arc<BTreeMap<u32, PendingRows>>,
+    /// Whether it is to plan a view by, which reads no rows.
+    for_view: bool,
 }
 
 impl Reader {
@@ -33,7 +35,18 @@ impl Reader {
     pub(crate) fn now(catalog: &Catalog, runtime: &Runtime) -> Reader {
         // The catalog first: what is in it was there at every later epoch.
         let catalog = catalog.snapshot();
-        Reader { catalog, hold: Arc::new(runtime.hold()), writes: Arc::default() }
+        Reader { catalog, hold: Arc::new(runtime.hold()), writes: Arc::default(), for_view: false }
+    }
+
+    /// For a plan that is maintained, not run: scans take no filters upon themselves.
+    pub(crate) fn for_view(mut self) -> Reader {
+        self.for_view = true;
+        self
+    }
+
+    /// Whether it is to plan a view by.
+    pub(crate) fn is_for_view(&self) -> bool {
+        self.for_view
     }
 
     /// The epoch that is read.

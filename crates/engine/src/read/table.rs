@@ -48,11 +48,6 @@ impl RelationTable {
         self
     }
 
-    /// Whose rows these are.
-    pub(crate) fn relation(&self) -> &Relation {
-        &self.relation
-    }
-
     /// What is scanned: all partitions, less what the transaction deleted, and what it inserted.
     fn parts(&self, filters: &[Expr]) -> Result<Vec<Part>, Error> {
         let oid = self.entry.object.oid;
@@ -136,7 +131,7 @@ impl TableProvider for RelationTable {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let key = &self.entry.object.primary_key;
-        let is_useful = |filter: &Expr| key.iter().any(|column| equal_to(filter, self.schema.field(*column)).is_some());
+        let is_useful = |filter: &Expr| !self.reader.is_for_view() && key.iter().any(|column| equal_to(filter, self.schema.field(*column)).is_some());
         let support = |filter: &&Expr| match is_useful(filter) {
             // The filter is applied again, which costs nothing on one row.
             true => TableProviderFilterPushDown::Inexact,

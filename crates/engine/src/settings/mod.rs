@@ -5,6 +5,7 @@
 //! unless it is what Freshet does anyway. A name with a dot is the application's own.
 
 mod known;
+mod statement;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use parking_lot::RwLock;
 use crate::nearest::nearest;
 use crate::{Error, SqlState};
 use known::{KNOWN, Known, Rule};
+pub(crate) use statement::{discard, run};
 
 /// A session's settings. A clone is another handle on the same ones.
 #[derive(Clone, Debug, Default)]

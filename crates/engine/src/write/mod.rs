@@ -8,6 +8,7 @@
 mod assign;
 mod constraints;
 mod keys;
+mod matched;
 mod query;
 mod returning;
 mod target;
@@ -22,10 +23,11 @@ use datafusion::scalar::ScalarValue;
 
 pub(crate) use assign::{assign_column, is_unknown_literal, note_assigned};
 pub(crate) use constraints::conform;
-pub(crate) use keys::{FoundRows, KeyCodec, check_unique, duplicate_key, find_rows};
-pub(crate) use query::{memory_table, parse_query, quoted};
+pub(crate) use keys::{KeyCodec, check_unique, constraint_name, find_rows};
+pub(crate) use matched::{Matched, Matching};
+pub(crate) use query::{memory_table, parse_query, quoted, select_of};
 pub(crate) use returning::{Returning, Visible};
-pub(crate) use target::{Target, column_index, set_columns};
+pub(crate) use target::{Target, column_index, default_of, name_of, or_default, set_columns};
 
 use crate::bind::{Binder, ParameterTypes};
 use crate::read::Reader;

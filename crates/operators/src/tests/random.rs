@@ -229,9 +229,10 @@ fn joined(bags: &[Bag], on: &[(usize, usize)]) -> Bag {
 
 #[test]
 fn joins_agree_with_computing_anew() {
-    let inputs = ["k:int a:text", "k:int b:text"];
     for seed in 0..60 {
         let kind = [Kind::Changing, Kind::AppendOnly, Kind::Keyed][seed as usize % 3];
+        let inputs =
+            if kind == Kind::Keyed { ["k:int! a:text", "k:int! b:text"] } else { ["k:int a:text", "k:int b:text"] };
         let on = [vec![(0, 0)], vec![(0, 0), (1, 1)], vec![], vec![(1, 1)]][seed as usize % 4].clone();
         let fields = [schema(inputs[0]).fields().to_vec(), schema(inputs[1]).fields().to_vec()].concat();
         let output = vec![3, 1, 0];

@@ -1,17 +1,77 @@
-//! stub
-use engine::{Engine, Extension, SessionInfo};
-use std::sync::Arc;
-struct Nothing;
-impl Extension for Nothing {
-    fn schemas(&self, _: &SessionInfo) -> Vec<(String, Arc<dyn datafusion::catalog::SchemaProvider>)> {
-        Vec::new()
-    }
-    fn functions(&self, _: &SessionInfo) -> Vec<datafusion::logical_expr::ScalarUDF> {
-        Vec::new()
-    }
-    fn rewrite(&self, _: &mut datafusion::sql::sqlparser::ast::Statement) {}
+//! Postgres' own catalogs, as far as clients ask for them: `pg_catalog`, `information_schema`, their functions,
+//! and the spellings that only queries about the catalog use.
+//!
+//! Everything is made from a snapshot of the engine's catalog when it is asked for. Nothing is kept here, and
+//! nothing here can change the engine's catalog.
+
+mod cell;
+mod world;
+
+mod functions;
+mod rewrite;
+mod tables;
+
+use std::sync::{Arc, Weak};
+
+use datafusion::catalog::SchemaProvider;
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::sql::sqlparser::ast;
+use engine::{CatalogSnapshot, Engine, Extension, SessionInfo};
+
+use self::tables::SystemSchema;
+use self::world::Lookup;
+
+/// Where the objects of the database are read from.
+pub(crate) trait Objects: Send + Sync {
+    /// What there is now.
+    fn snapshot(&self) -> Arc<CatalogSnapshot>;
 }
-/// stub
-pub fn extension(_: &Arc<Engine>) -> Arc<dyn Extension> {
-    Arc::new(Nothing)
+
+/// The engine keeps its extensions: one that kept the engine in turn would never be freed.
+struct EngineObjects(Weak<Engine>);
+
+impl Objects for EngineObjects {
+    fn snapshot(&self) -> Arc<CatalogSnapshot> {
+        // Without an engine there is nothing, and soon nobody to ask.
+        self.0.upgrade().map(|engine| engine.catalog().snapshot()).unwrap_or_default()
+    }
 }
+
+struct CatalogExtension {
+    objects: Arc<dyn Objects>,
+}
+
+/// What makes an engine's sessions look like Postgres'; to be given to [`Engine::extend`].
+#[must_use]
+pub fn extension(engine: &Arc<Engine>) -> Arc<dyn Extension> {
+    Arc::new(CatalogExtension { objects: Arc::new(EngineObjects(Arc::downgrade(engine))) })
+}
+
+impl CatalogExtension {
+    fn lookup(&self, session: &SessionInfo) -> Lookup {
+        Lookup { objects: Arc::clone(&self.objects), session: session.clone() }
+    }
+}
+
+impl Extension for CatalogExtension {
+    fn schemas(&self, session: &SessionInfo) -> Vec<(String, Arc<dyn SchemaProvider>)> {
+        tables::SCHEMAS
+            .iter()
+            .map(|schema| {
+                let provider = SystemSchema::new(schema, self.lookup(session));
+                (schema.name.to_owned(), Arc::new(provider) as Arc<dyn SchemaProvider>)
+            })
+            .collect()
+    }
+
+    fn functions(&self, session: &SessionInfo) -> Vec<ScalarUDF> {
+        functions::all(&self.lookup(session))
+    }
+
+    fn rewrite(&self, query: &mut ast::Statement) {
+        rewrite::rewrite(query);
+    }
+}
+
+#[cfg(test)]
+mod tests;

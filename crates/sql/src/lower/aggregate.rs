@@ -9,7 +9,7 @@ use datafusion::physical_expr::expressions::{CastExpr, Literal};
 use plan::{Aggregate, AggregateCall, AggregateFunction, Node};
 
 use super::expression::{Expression, column_of, readable, replace_columns};
-use super::{Lowering, build, refused};
+use super::{Lowering, build, check_storable, refused};
 use crate::Error;
 
 impl Lowering<'_> {
@@ -43,7 +43,11 @@ impl Lowering<'_> {
             call.argument = call.argument.map(place);
             call.filter = call.filter.map(place);
         }
-        let schema = Arc::clone(aggregate.schema.inner());
+        let names = keys.iter().map(|&key| input.schema().field(key).name().clone());
+        let names = names.chain(calls.iter().map(|call| name_of(call, &input)));
+        let fields = aggregate.schema.fields().iter().zip(names);
+        let fields = fields.map(|(field, name)| field.as_ref().clone().with_name(name));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         Ok(Node::Aggregate(Aggregate { input: Box::new(input), keys, calls, schema }))
     }
 
@@ -86,6 +90,12 @@ impl Lowering<'_> {
         };
         Ok(AggregateCall { function, argument, distinct: params.distinct, filter, result: result.clone() })
     }
+}
+
+/// What to call a call's column, unless the query does.
+fn name_of(call: &AggregateCall, input: &Node) -> String {
+    let argument = call.argument.map_or("*", |column| input.schema().field(column).name());
+    format!("{}({}{argument})", call.function, if call.distinct { "DISTINCT " } else { "" })
 }
 
 fn is_not_null(expression: &Expression) -> bool {
@@ -135,6 +145,7 @@ impl Columns<'_> {
             Some(column) => schema.field(column).clone(),
             None => Field::new(readable(&expression), expression.data_type(schema)?, expression.nullable(schema)?),
         };
+        check_storable(field.data_type())?;
         self.fields.push(field);
         self.expressions.push(expression);
         Ok(self.expressions.len() - 1)

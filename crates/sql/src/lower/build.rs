@@ -6,21 +6,46 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::expressions::BinaryExpr;
+use datafusion::physical_expr::expressions::{BinaryExpr, Column};
+use datafusion::physical_expr::split_conjunction;
 use plan::{Filter, Get, Join, Node, Project, Properties};
 
-use super::expression::{Expression, column_of, columns_of, count_columns, is_trivial, move_columns, replace_columns};
+use super::expression::{
+    Expression, cannot_fail, column_of, columns_of, count_columns, is_trivial, move_columns, replace_columns,
+};
 use crate::Error;
 
 /// Keeps the rows for which the predicate is true.
-pub(super) fn filter(input: Node, predicate: Expression) -> Node {
-    match input {
-        Node::Filter(below) => {
-            let both = BinaryExpr::new(below.predicate, Operator::And, predicate);
-            Node::Filter(Filter { input: below.input, predicate: Arc::new(both) })
-        }
-        input => Node::Filter(Filter { input: Box::new(input), predicate }),
+///
+/// Conditions that cannot fail come first, and each that can has a filter of its own: so
+/// `b <> 0 AND a / b > 1` divides by no zero.
+pub(super) fn filter(input: Node, predicate: &Expression) -> Result<Node, Error> {
+    let predicate = named_as(predicate, &input)?;
+    let conditions = split_conjunction(&predicate).into_iter().cloned();
+    let (safe, risky): (Vec<_>, Vec<_>) = conditions.partition(cannot_fail);
+    let both = |left: Expression, right| Arc::new(BinaryExpr::new(left, Operator::And, right)) as Expression;
+    let mut node = input;
+    if let Some(safe) = safe.into_iter().reduce(both) {
+        node = match node {
+            Node::Filter(below) => {
+                Node::Filter(Filter { input: below.input, predicate: both(below.predicate, safe) })
+            }
+            node => Node::Filter(Filter { input: Box::new(node), predicate: safe }),
+        };
     }
+    for predicate in risky {
+        node = Node::Filter(Filter { input: Box::new(node), predicate });
+    }
+    Ok(node)
+}
+
+/// The expression with the input's own names for its columns.
+fn named_as(expression: &Expression, input: &Node) -> Result<Expression, Error> {
+    let schema = input.schema();
+    replace_columns(expression, |column| {
+        let name = schema.fields().get(column.index()).map_or(column.name(), |field| field.name());
+        Arc::new(Column::new(name, column.index()))
+    })
 }
 
 /// Computes `expressions`, whose names and types `schema` says. What has no columns stays as it is.
@@ -28,6 +53,7 @@ pub(super) fn project(input: Node, expressions: Vec<Expression>, schema: SchemaR
     if expressions.is_empty() || is_identity(&input, &expressions) {
         return Ok(input);
     }
+    let expressions = expressions.iter().map(|expression| named_as(expression, &input)).collect::<Result<Vec<_>, _>>()?;
     match input {
         Node::Project(below) if can_merge(&below, &expressions) => {
             let merged = expressions

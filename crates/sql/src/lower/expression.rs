@@ -8,7 +8,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, Operator};
-use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
+use datafusion::physical_expr::expressions::{
+    BinaryExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, LikeExpr, Literal, NotExpr,
+};
 use datafusion::physical_expr::{ScalarFunctionExpr, create_physical_expr};
 use datafusion::physical_plan::PhysicalExpr;
 
@@ -88,6 +90,22 @@ pub(super) fn column_of(expression: &Expression) -> Option<usize> {
 /// Whether it costs nothing to evaluate the expression once more.
 pub(super) fn is_trivial(expression: &Expression) -> bool {
     column_of(expression).is_some() || expression.downcast_ref::<Literal>().is_some()
+}
+
+/// Whether the expression has a value for every row, as comparisons have and divisions don't.
+pub(super) fn cannot_fail(expression: &Expression) -> bool {
+    let is_safe = match expression.downcast_ref::<BinaryExpr>() {
+        Some(binary) => binary.op().supports_propagation() || binary.op().is_logic_operator(),
+        None => {
+            is_trivial(expression)
+                || expression.is::<IsNullExpr>()
+                || expression.is::<IsNotNullExpr>()
+                || expression.is::<NotExpr>()
+                || expression.is::<InListExpr>()
+                || expression.is::<LikeExpr>()
+        }
+    };
+    is_safe && expression.children().into_iter().all(cannot_fail)
 }
 
 /// The columns that some expressions read.

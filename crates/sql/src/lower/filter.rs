@@ -9,6 +9,6 @@ use crate::Error;
 impl Lowering<'_> {
     pub(super) fn filter(&self, filter: &Filter) -> Result<Node, Error> {
         let predicate = self.expression(&filter.predicate, filter.input.schema())?;
-        Ok(build::filter(self.node(&filter.input)?, predicate))
+        build::filter(self.node(&filter.input)?, &predicate)
     }
 }

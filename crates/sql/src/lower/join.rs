@@ -10,7 +10,7 @@ use datafusion::scalar::ScalarValue;
 use plan::{Join, Node};
 
 use super::expression::{Expression, column_of, readable};
-use super::{Lowering, build, refused};
+use super::{Lowering, build, check_storable, refused};
 use crate::Error;
 
 impl Lowering<'_> {
@@ -33,6 +33,7 @@ impl Lowering<'_> {
         let right = self.side(right, &join.right, &right_keys)?;
         for (&left_key, &right_key) in left.keys.iter().zip(&right.keys) {
             let (left, right) = (left.node.schema().field(left_key), right.node.schema().field(right_key));
+            check_storable(left.data_type())?;
             if left.data_type() != right.data_type() {
                 let types = format!("{} and {}", left.data_type(), right.data_type());
                 return Err(refused(&format!("a join of {types}")));
@@ -52,7 +53,7 @@ impl Lowering<'_> {
             schema,
         });
         match condition {
-            Some(condition) => Ok(build::filter(node, self.expression(condition, &join.schema)?)),
+            Some(condition) => build::filter(node, &self.expression(condition, &join.schema)?),
             None => Ok(node),
         }
     }
@@ -117,7 +118,7 @@ fn is_one_row(node: &Node) -> bool {
 fn name_of(join_type: JoinType) -> &'static str {
     match join_type {
         JoinType::Inner => "JOIN",
-        JoinType::Left => "LEFT JOIN, or a scalar subquery that is no global aggregate,",
+        JoinType::Left => "LEFT JOIN or this form of scalar subquery",
         JoinType::Right => "RIGHT JOIN",
         JoinType::Full => "FULL JOIN",
         JoinType::LeftSemi | JoinType::RightSemi => "EXISTS, IN (subquery) or INTERSECT",

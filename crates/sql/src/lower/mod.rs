@@ -25,7 +25,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::TableReference;
 use datafusion::common::config::ConfigOptions;
 use datafusion::execution::SessionState;
@@ -36,7 +36,7 @@ use plan::{Node, Properties, RelationId};
 pub use determinism::check_deterministic;
 pub use optimise::optimise_for_view;
 
-use crate::Error;
+use crate::{Error, PgType};
 
 /// What a view's plan needs to know of the relations that it reads.
 pub trait Relations {
@@ -99,4 +99,12 @@ impl Lowering<'_> {
 /// Something that ad-hoc queries have and views don't.
 fn refused(feature: &str) -> Error {
     Error::unsupported(format!("{feature} in a materialized view"))
+}
+
+/// Refuses values that state cannot hold, such as those of a struct.
+fn check_storable(data_type: &DataType) -> Result<(), Error> {
+    match PgType::from_arrow(data_type) {
+        Some(_) => Ok(()),
+        None => Err(refused(&format!("grouping or joining by {data_type}"))),
+    }
 }

@@ -1,10 +1,13 @@
 //! Casts whose meaning in Postgres is more than Arrow's: checked text forms (uuid, jsonb, bytea),
 //! lengths, rounding to integers, and Postgres' text of floats and times.
 
-use arrow::datatypes::{DataType, Field};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, TimeUnit};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::functions::datetime;
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
 use datafusion::scalar::ScalarValue;
@@ -22,6 +25,11 @@ pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed
             if matches!(expr.as_ref(), Expr::Placeholder(_)) {
                 return Ok(Transformed::no(Expr::Cast(Cast { expr, field })));
             }
+            if let DataType::Timestamp(TimeUnit::Nanosecond, Some(zone)) = field.data_type()
+                && matches!(from.data_type(), DataType::Timestamp(..))
+            {
+                return Ok(Transformed::yes(at_time_zone(*expr, &from, Arc::clone(zone))));
+            }
             match explicit(&expr, &from, &field, false)? {
                 Some(expression) => Ok(Transformed::yes(expression)),
                 None => Ok(Transformed::no(Expr::Cast(Cast { expr, field }))),
@@ -35,7 +43,42 @@ pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed
             let expression = BinaryExpr::new(Box::new(left), Operator::Modulo, Box::new(right));
             Ok(Transformed::yes(Expr::BinaryExpr(expression)))
         }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right }) => {
+            let expression = |left| Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right: right.clone() });
+            if is_coarse_division(&left, &right, schema) {
+                let left = cast(*left, DataType::Decimal128(38, DIVISION_SCALE));
+                return Ok(Transformed::yes(expression(Box::new(left))));
+            }
+            Ok(Transformed::no(expression(left)))
+        }
         other => Ok(Transformed::no(other)),
+    }
+}
+
+/// The scale of a numerator, to which DataFusion adds four: Postgres gives 16 digits or more.
+const DIVISION_SCALE: i8 = 12;
+
+/// Whether the quotient of two numerics would have fewer digits than Postgres gives, and there is
+/// room for more.
+fn is_coarse_division(left: &Expr, right: &Expr, schema: &DFSchema) -> bool {
+    let (Ok(left), Ok(right)) = (left.get_type(schema), right.get_type(schema)) else { return false };
+    let scale_of = |data_type: &DataType| match data_type {
+        DataType::Decimal128(_, scale) => Some(*scale),
+        data_type if data_type.is_integer() => Some(0),
+        _ => None,
+    };
+    let (Some(left_scale), Some(right_scale)) = (scale_of(&left), scale_of(&right)) else { return false };
+    let is_numeric = !left.is_integer() || !right.is_integer();
+    is_numeric && left_scale < DIVISION_SCALE && right_scale <= 6
+}
+
+/// `AT TIME ZONE`, which DataFusion binds as a cast to nanoseconds in that zone, as no type of ours
+/// is. A moment becomes the time on that zone's clocks, and such a time becomes a moment.
+fn at_time_zone(operand: Expr, from: &Field, zone: Arc<str>) -> Expr {
+    let in_zone = cast(operand, DataType::Timestamp(TimeUnit::Microsecond, Some(zone)));
+    match from.data_type() {
+        DataType::Timestamp(_, None) => cast(in_zone, PgType::TimestampTz.arrow()),
+        _ => datetime::to_local_time().call(vec![in_zone]),
     }
 }
 

@@ -8,6 +8,8 @@ mod aggregates;
 mod arithmetic;
 mod casts;
 mod operators;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -32,7 +32,10 @@ impl ExprPlanner for OperatorPlanner {
         let RawBinaryExpr { op, left, right } = expression;
         // An operand may not have a type, as a parameter; then there is nothing to go by.
         let types = (field_of(&left, schema), field_of(&right, schema));
-        let (left, right) = (beside(left, types.1.as_ref()), beside(right, types.0.as_ref()));
+        let (left, right) = match (integer(&left), integer(&right)) {
+            (Some(left), Some(right)) => (left, right),
+            _ => (beside(left, types.1.as_ref()), beside(right, types.0.as_ref())),
+        };
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
     }
 }
@@ -46,10 +49,8 @@ fn field_of(expression: &Expr, schema: &DFSchema) -> Option<FieldRef> {
 fn beside(operand: Expr, other: Option<&FieldRef>) -> Expr {
     let Some(other) = other else { return operand };
     match &operand {
-        Expr::Literal(ScalarValue::Int64(Some(value)), None) => match (i32::try_from(*value), other.data_type()) {
-            (Ok(value), DataType::Int8 | DataType::Int16 | DataType::Int32) => {
-                Expr::Literal(ScalarValue::Int32(Some(value)), None)
-            }
+        Expr::Literal(ScalarValue::Int64(_), _) => match (integer(&operand), other.data_type()) {
+            (Some(integer), DataType::Int8 | DataType::Int16 | DataType::Int32) => integer,
             _ => operand,
         },
         Expr::Literal(ScalarValue::Utf8(Some(_)), None) => match PgType::from_field(other) {
@@ -59,5 +60,16 @@ fn beside(operand: Expr, other: Option<&FieldRef>) -> Expr {
             _ => operand,
         },
         _ => operand,
+    }
+}
+
+/// A `bigint` literal that fits an `integer`, as that.
+fn integer(operand: &Expr) -> Option<Expr> {
+    match operand {
+        Expr::Literal(ScalarValue::Int64(Some(value)), None) => {
+            let value = i32::try_from(*value).ok()?;
+            Some(Expr::Literal(ScalarValue::Int32(Some(value)), None))
+        }
+        _ => None,
     }
 }

@@ -39,8 +39,8 @@ impl Rows {
             while let Some(id) = next {
                 pairs.rows.push(row as u32);
                 pairs.ids.push(id);
-                // Unique keys: no need to look for a second row.
-                next = if self.lookup_is_identity && lookup.is_exact { None } else { lookup.index.after(id) };
+                // Even a unique key may have two rows: an update's new row may come before its old one goes.
+                next = lookup.index.after(id);
             }
         }
         if lookup.is_exact || pairs.rows.is_empty() {

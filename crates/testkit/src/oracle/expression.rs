@@ -11,7 +11,7 @@ pub fn expression(random: &mut Random, scope: &Scope, data_type: Type, depth: us
     if depth == 0 || random.chance(40) {
         return column(random, scope, data_type).unwrap_or_else(|| data_type.literal(random));
     }
-    let mut of = |random: &mut Random, data_type: Type| expression(random, scope, data_type, depth - 1);
+    let of = |random: &mut Random, data_type: Type| expression(random, scope, data_type, depth - 1);
     let choice = random.below(4);
     match (data_type, choice) {
         (_, 0) => {

@@ -101,11 +101,8 @@ fn global(random: &mut Random, relations: &[Relation]) -> Query {
 }
 
 fn aggregate(random: &mut Random, scope: &Scope) -> (String, Type) {
-    let filter = if random.chance(25) {
-        format!(" FILTER (WHERE {})", condition(random, scope, 1))
-    } else {
-        String::new()
-    };
+    let filter =
+        if random.chance(25) { format!(" FILTER (WHERE {})", condition(random, scope, 1)) } else { String::new() };
     let subject = random.pick(scope).clone();
     let distinct = if random.chance(25) { "DISTINCT " } else { "" };
     let argument = if random.chance(75) || subject.data_type == Type::Inexact {
@@ -140,7 +137,8 @@ fn source(random: &mut Random, relations: &[Relation]) -> Source {
     if random.chance(15) {
         let inner = Source { text, columns };
         let types: Vec<Type> = inner.columns.iter().map(|column| column.data_type).collect();
-        let query = select(random, *random.pick(&["", "DISTINCT "]), &inner, &types);
+        let distinct = *random.pick(&["", "DISTINCT "]);
+        let query = select(random, distinct, &inner, &types);
         columns = qualified("q", &query.columns);
         text = format!("({}) AS q", query.sql);
     }

@@ -22,8 +22,17 @@ pub enum Type {
 }
 
 /// The types of tables' columns.
-pub const STORED: &[Type] =
-    &[Type::Int, Type::Int, Type::Big, Type::Text, Type::Boolean, Type::Date, Type::Timestamp, Type::Numeric, Type::Float];
+pub const STORED: &[Type] = &[
+    Type::Int,
+    Type::Int,
+    Type::Big,
+    Type::Text,
+    Type::Boolean,
+    Type::Date,
+    Type::Timestamp,
+    Type::Numeric,
+    Type::Float,
+];
 
 impl Type {
     pub fn sql(self) -> &'static str {
@@ -43,7 +52,7 @@ impl Type {
     pub fn literal(self, random: &mut Random) -> String {
         match self {
             Type::Int => random.between(-3, 6).to_string(),
-            Type::Big => format!("{}::bigint", *random.pick(&[0, 1, 2, 3, 5_000_000_000, -7])),
+            Type::Big => format!("{}::bigint", *random.pick(&[0_i64, 1, 2, 3, 5_000_000_000, -7])),
             Type::Text => format!("'{}'", random.pick(&["", "a", "b", "ab", "abc", "Ö", "it''s", "zz top"])),
             Type::Boolean => (*random.pick(&["true", "false"])).to_owned(),
             Type::Date => format!("DATE '2024-0{}-1{}'", random.between(1, 3), random.between(0, 2)),
@@ -100,12 +109,8 @@ impl Table {
     }
 
     pub fn create(&self) -> String {
-        let mut columns: Vec<String> = self
-            .relation
-            .columns
-            .iter()
-            .map(|column| format!("{} {}", column.name, column.data_type.sql()))
-            .collect();
+        let mut columns: Vec<String> =
+            self.relation.columns.iter().map(|column| format!("{} {}", column.name, column.data_type.sql())).collect();
         if self.has_key {
             columns[0].push_str(" PRIMARY KEY");
         }

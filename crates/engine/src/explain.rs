@@ -1,0 +1,58 @@
+//! `EXPLAIN`: the incremental plan of a query, or its batch plan where it has none.
+
+use std::sync::Arc;
+
+use datafusion::physical_plan::displayable;
+use datafusion::sql::sqlparser::ast;
+use sql::Statement;
+
+use crate::bind::{ParameterTypes, with_types};
+use crate::incremental::plan_view;
+use crate::rows::text_outcome;
+use crate::session::Session;
+use crate::{Error, Outcome, SqlState, Tag};
+
+/// The one column's name, as Postgres has it.
+pub(crate) const COLUMN: &str = "QUERY PLAN";
+
+/// Explains a statement, a row a line.
+pub(crate) async fn run(session: &mut Session, statement: &Statement) -> Result<Outcome, Error> {
+    let lines = match statement {
+        Statement::Query(query) => match incremental(session, query, &[]).await {
+            Ok(lines) => lines,
+            Err(error) if error.code == SqlState::FEATURE_NOT_SUPPORTED => batch(session, query, &error).await?,
+            Err(error) => return Err(error),
+        },
+        // What cannot be maintained cannot be created either: the reason is the answer.
+        Statement::CreateView(view) => incremental(session, &view.query, &view.columns).await?,
+        Statement::CreateSink(sink) => incremental(session, &sink.query, &[]).await?,
+        Statement::Subscribe(subscribe) => incremental(session, &subscribe.query, &[]).await?,
+        _ => return Err(Error::unsupported("EXPLAIN of this statement is not supported yet")),
+    };
+    let rows: Vec<_> = lines.into_iter().map(|line| vec![Some(line)]).collect();
+    text_outcome(Tag::Explain, &[COLUMN], &rows)
+}
+
+async fn incremental(session: &mut Session, query: &ast::Query, columns: &[String]) -> Result<Vec<String>, Error> {
+    let reader = session.reader();
+    let plan = plan_view(&session.binder, &reader, query, columns).await?;
+    Ok(plan::explain(&plan.node))
+}
+
+async fn batch(session: &mut Session, query: &ast::Query, why: &Error) -> Result<Vec<String>, Error> {
+    let reader = session.reader();
+    let plan = session.binder.bind(query, &reader, vec![]).await?.plan;
+    let mut types = ParameterTypes::default();
+    types.infer(&plan)?;
+    let fields = types.fields();
+    if !fields.is_empty() {
+        return Err(Error::unsupported("EXPLAIN with parameters is not supported yet"));
+    }
+    let state = session.binder.state();
+    let plan = sql::analyse(with_types(plan, &fields)?, state)?;
+    let physical = crate::query::physical(state, &plan).await?;
+    let mut lines = vec![format!("Batch plan, since {}:", why.message)];
+    let text = displayable(Arc::clone(&physical).as_ref()).indent(false).to_string();
+    lines.extend(text.lines().map(|line| format!("  {line}")));
+    Ok(lines)
+}

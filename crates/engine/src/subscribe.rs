@@ -1,0 +1,308 @@
+//! `SUBSCRIBE`: the rows that are there, then each change with its epoch, as it happens.
+//!
+//! The columns are `freshet_epoch` (the epoch in which the row came or went), `freshet_diff` (1: it
+//! came, -1: it went; other numbers: as many copies did), with `PROGRESS` also `freshet_progressed`,
+//! then those of the query. Adding up the diffs of equal rows up to an epoch gives the query's rows
+//! at that epoch. A row with `freshet_progressed` true, whose diff and other columns are null, says
+//! that all changes up to and including its epoch have been sent.
+//!
+//! A table or materialized view is watched itself; of any other query a view is built that lives as
+//! long as the subscription.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, new_null_array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use changes::{ChangeBatch, Diffs, Epoch};
+use dataflow::{Hold, Relation};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::scalar::ScalarValue;
+use datafusion::sql::sqlparser::ast;
+use plan::RelationId;
+use sql::{ObjectKind, Subscribe};
+use tokio::sync::watch;
+
+use crate::incremental::{Unnamed, ViewPlan, plan_view};
+use crate::read::Reader;
+use crate::session::Session;
+use crate::write::name_of;
+use crate::{Engine, Error, Outcome, SqlState};
+
+/// Starts a subscription.
+pub(crate) async fn run(
+    session: &mut Session,
+    subscribe: &Subscribe,
+    parameters: &[ScalarValue],
+) -> Result<Outcome, Error> {
+    if !parameters.is_empty() {
+        return Err(Error::unsupported("SUBSCRIBE with parameters is not supported yet"));
+    }
+    let engine = Arc::clone(&session.engine);
+    let reader = session.reader();
+    let (relation, unnamed) = match watched(&reader, &subscribe.query)? {
+        Some(relation) => (relation, None),
+        None => {
+            let ViewPlan { node, .. } = plan_view(&session.binder, &reader, &subscribe.query, &[]).await?;
+            let id = RelationId(engine.catalog().new_oid());
+            let unnamed = Unnamed::new(engine.runtime(), id);
+            (engine.runtime().create_view(id, "subscription", node).await?, Some(unnamed))
+        }
+    };
+    let mut hold = relation.hold();
+    let transaction_epoch = session.transaction_epoch();
+    let mut from = hold.epoch();
+    if let Some(epoch) = subscribe.as_of.map(Epoch) {
+        // The transaction holds all relations at its epoch; a view that was built just now has no past.
+        let oldest = transaction_epoch.filter(|_| unnamed.is_none()).unwrap_or(from).min(from);
+        if epoch < oldest || epoch > from || epoch != oldest && epoch != from {
+            return Err(not_held(epoch, oldest, from));
+        }
+        from = epoch;
+    }
+    let schema = shown_columns(relation.schema(), subscribe.progress);
+    let mut ready = VecDeque::new();
+    if subscribe.snapshot {
+        ready.push_back(Piece::Snapshot { partition: 0 });
+    }
+    if subscribe.progress {
+        ready.push_back(Piece::Progress(from));
+    }
+    // Changes after an epoch of the past are read once, before its reader is let go.
+    let held = (from < hold.epoch()).then_some(reader);
+    if held.is_none() {
+        hold.advance_to(from);
+    }
+    let subscription = Subscription {
+        epochs: engine.runtime().watch(),
+        catalog: engine.catalog().watch(),
+        dropped: unnamed.is_none().then(|| (Arc::clone(&engine), relation.id().0)),
+        schema: Arc::clone(&schema),
+        progress: subscribe.progress,
+        relation,
+        at: from,
+        hold,
+        held,
+        ready,
+        _unnamed: unnamed,
+    };
+    let rows = futures::stream::try_unfold(subscription, |mut subscription| async move {
+        let batch = subscription.next().await?;
+        Ok(batch.map(|batch| (batch, subscription)))
+    });
+    let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
+    Ok(Outcome::Subscription { schema, rows })
+}
+
+/// The columns that a subscription gives.
+pub(crate) async fn columns(session: &mut Session, subscribe: &Subscribe) -> Result<SchemaRef, Error> {
+    let reader = session.reader();
+    let rows = match watched(&reader, &subscribe.query)? {
+        Some(relation) => Arc::clone(relation.schema()),
+        None => {
+            let plan = plan_view(&session.binder, &reader, &subscribe.query, &[]).await?;
+            Arc::clone(plan.node.schema())
+        }
+    };
+    Ok(shown_columns(&rows, subscribe.progress))
+}
+
+fn shown_columns(rows: &Schema, progress: bool) -> SchemaRef {
+    let mut fields = vec![
+        Arc::new(Field::new("freshet_epoch", DataType::Int64, false)),
+        Arc::new(Field::new("freshet_diff", DataType::Int64, true)),
+    ];
+    if progress {
+        fields.push(Arc::new(Field::new("freshet_progressed", DataType::Boolean, false)));
+    }
+    fields.extend(rows.fields().iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(true))));
+    Arc::new(Schema::new(fields))
+}
+
+/// The relation to watch, if the query is `SELECT * FROM` a table or materialized view. A source
+/// keeps nothing by itself.
+fn watched(reader: &Reader, query: &ast::Query) -> Result<Option<Relation>, Error> {
+    let Some(name) = whole_relation(query) else { return Ok(None) };
+    let Some(entry) = reader.catalog.find(&name_of(name)?) else { return Ok(None) };
+    match entry.object.kind {
+        ObjectKind::Table | ObjectKind::MaterializedView => Ok(entry.relation.clone()),
+        ObjectKind::Source | ObjectKind::View | ObjectKind::Sink => Ok(None),
+    }
+}
+
+/// The relation that the query gives all of, in its own words.
+fn whole_relation(query: &ast::Query) -> Option<&ast::ObjectName> {
+    let is_bare = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none();
+    let ast::SetExpr::Select(select) = query.body.as_ref() else { return None };
+    let is_bare = is_bare
+        && select.selection.is_none()
+        && select.distinct.is_none()
+        && select.having.is_none()
+        && select.qualify.is_none()
+        && matches!(&select.group_by, ast::GroupByExpr::Expressions(keys, modifiers) if keys.is_empty() && modifiers.is_empty());
+    let is_all = match select.projection.as_slice() {
+        [ast::SelectItem::Wildcard(options)] => {
+            options.opt_except.is_none()
+                && options.opt_exclude.is_none()
+                && options.opt_rename.is_none()
+                && options.opt_replace.is_none()
+                && options.opt_ilike.is_none()
+        }
+        _ => false,
+    };
+    match select.from.as_slice() {
+        [ast::TableWithJoins { relation: ast::TableFactor::Table { name, args: None, sample: None, .. }, joins }]
+            if is_bare && is_all && joins.is_empty() =>
+        {
+            Some(name)
+        }
+        _ => None,
+    }
+}
+
+fn not_held(epoch: Epoch, oldest: Epoch, newest: Epoch) -> Error {
+    let error = if epoch > newest {
+        Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("epoch {epoch} has not come yet"))
+    } else {
+        Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("epoch {epoch} is not held any more"))
+    };
+    error.with_detail(format!("The oldest epoch that can be read is {oldest}, the newest is {newest}."))
+}
+
+/// What is to be sent next.
+enum Piece {
+    /// One partition of the rows that were there at the start, and then the others.
+    Snapshot { partition: usize },
+    /// The rest of a partition.
+    Scan { rows: Box<dyn Iterator<Item = Result<RecordBatch, dataflow::Error>> + Send>, partition: usize },
+    /// What one epoch changed.
+    Changes { epoch: Epoch, changes: VecDeque<ChangeBatch> },
+    /// That all changes of an epoch have been sent.
+    Progress(Epoch),
+}
+
+/// A running subscription.
+struct Subscription {
+    relation: Relation,
+    /// Everything up to here has been sent or is ready to be.
+    at: Epoch,
+    hold: Hold,
+    /// Holds the epoch that the subscription starts from, if that is one of the past.
+    held: Option<Arc<Reader>>,
+    ready: VecDeque<Piece>,
+    epochs: watch::Receiver<Epoch>,
+    catalog: watch::Receiver<u64>,
+    /// Where to look whether the relation is still there; none for the subscription's own view.
+    dropped: Option<(Arc<Engine>, u32)>,
+    schema: SchemaRef,
+    progress: bool,
+    _unnamed: Option<Unnamed>,
+}
+
+impl Subscription {
+    /// The next rows; none when the relation is no more.
+    async fn next(&mut self) -> Result<Option<RecordBatch>, Error> {
+        loop {
+            while let Some(piece) = self.ready.pop_front() {
+                if let Some(batch) = self.send(piece)? {
+                    return Ok(Some(batch));
+                }
+            }
+            // What was ready has been sent: what it needed may go.
+            self.hold.advance_to(self.at);
+            self.held = None;
+            if self.is_dropped() {
+                return Ok(None);
+            }
+            let now = *self.epochs.borrow_and_update();
+            if now > self.at {
+                self.collect(now)?;
+                continue;
+            }
+            tokio::select! {
+                changed = self.epochs.changed() => if changed.is_err() {
+                    return Err(Error::shutting_down());
+                },
+                _ = self.catalog.changed() => {}
+            }
+        }
+    }
+
+    fn is_dropped(&self) -> bool {
+        self.dropped.as_ref().is_some_and(|(engine, oid)| engine.catalog().snapshot().object(*oid).is_none())
+    }
+
+    /// Makes ready what the epochs up to `now` changed.
+    fn collect(&mut self, now: Epoch) -> Result<(), Error> {
+        for epoch in self.at.0 + 1..=now.0 {
+            let changes = self.relation.changes(Epoch(epoch - 1), Epoch(epoch))?;
+            if !changes.is_empty() {
+                self.ready.push_back(Piece::Changes { epoch: Epoch(epoch), changes: changes.into() });
+            }
+        }
+        if self.progress {
+            self.ready.push_back(Piece::Progress(now));
+        }
+        self.at = now;
+        Ok(())
+    }
+
+    /// A piece's next batch; what is left of it is put back.
+    fn send(&mut self, piece: Piece) -> Result<Option<RecordBatch>, Error> {
+        match piece {
+            Piece::Snapshot { partition } => {
+                if partition < self.relation.partitions() {
+                    let columns: Vec<usize> = (0..self.relation.schema().fields().len()).collect();
+                    let rows = self.relation.scan(partition, self.at, &columns);
+                    self.ready.push_front(Piece::Scan { rows, partition });
+                }
+                Ok(None)
+            }
+            Piece::Scan { mut rows, partition } => match rows.next() {
+                Some(batch) => {
+                    self.ready.push_front(Piece::Scan { rows, partition });
+                    let batch = batch?;
+                    Ok(Some(self.shown(self.at, &Diffs::Inserts, &batch)?))
+                }
+                None => {
+                    self.ready.push_front(Piece::Snapshot { partition: partition + 1 });
+                    Ok(None)
+                }
+            },
+            Piece::Changes { epoch, mut changes } => {
+                let Some(batch) = changes.pop_front() else { return Ok(None) };
+                self.ready.push_front(Piece::Changes { epoch, changes });
+                Ok(Some(self.shown(epoch, batch.diffs(), batch.rows())?))
+            }
+            Piece::Progress(epoch) => {
+                let nulls = self.schema.fields()[3..].iter().map(|field| new_null_array(field.data_type(), 1));
+                let mut columns: Vec<ArrayRef> = vec![
+                    Arc::new(Int64Array::from(vec![number(epoch)])),
+                    Arc::new(Int64Array::from(vec![None])),
+                    Arc::new(BooleanArray::from(vec![true])),
+                ];
+                columns.extend(nulls);
+                Ok(Some(RecordBatch::try_new(Arc::clone(&self.schema), columns)?))
+            }
+        }
+    }
+
+    /// Changed rows with their epoch and diffs before them.
+    fn shown(&self, epoch: Epoch, diffs: &Diffs, rows: &RecordBatch) -> Result<RecordBatch, Error> {
+        let count = rows.num_rows();
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from(vec![number(epoch); count])),
+            Arc::new(Int64Array::from_iter_values((0..count).map(|row| diffs.get(row)))),
+        ];
+        if self.progress {
+            columns.push(Arc::new(BooleanArray::from(vec![false; count])));
+        }
+        columns.extend_from_slice(rows.columns());
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
+}
+
+/// An epoch as SQL's bigint.
+fn number(epoch: Epoch) -> i64 {
+    i64::try_from(epoch.0).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,89 @@
+//! Who and where one is: the session, its settings, the server.
+
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::Volatility;
+use engine::SqlState;
+
+use super::{Definition, constant, error, function, strict};
+use crate::catalog::cell::{Cell, Kind};
+use crate::catalog::tables::setting;
+use crate::catalog::world::World;
+
+pub(super) fn functions() -> Vec<Definition> {
+    let mut functions = vec![
+        constant("current_database", 0..=0, Kind::Name, sql::DATABASE),
+        constant("current_catalog", 0..=0, Kind::Name, sql::DATABASE),
+        constant("current_schema", 0..=0, Kind::Name, sql::SCHEMA),
+        strict("current_schemas", 1..=1, Kind::NameArray, |_, cells| {
+            Ok(match &cells[0] {
+                Cell::Bool(true) => vec!["pg_catalog", sql::SCHEMA].into(),
+                _ => vec![sql::SCHEMA].into(),
+            })
+        }),
+        constant(
+            "version",
+            0..=0,
+            Kind::Text,
+            format!("PostgreSQL {} on {}-{}, streaming SQL", crate::SERVER_VERSION, std::env::consts::ARCH, std::env::consts::OS),
+        ),
+        function("pg_backend_pid", 0..=0, Kind::Int4, |world, _| Ok(world.session.process_id.into())),
+        constant("pg_is_in_recovery", 0..=0, Kind::Bool, false),
+        constant("pg_is_wal_replay_paused", 0..=0, Kind::Bool, false),
+        // Epochs are not transactions, but clients only want a number that is there.
+        constant("txid_current", 0..=0, Kind::Int8, 3),
+        constant("pg_current_xact_id", 0..=0, Kind::Int8, 3),
+        constant("txid_current_if_assigned", 0..=0, Kind::Int8, Cell::Null),
+        constant("inet_server_addr", 0..=0, Kind::Text, Cell::Null),
+        constant("inet_server_port", 0..=0, Kind::Int4, Cell::Null),
+        constant("inet_client_addr", 0..=0, Kind::Text, Cell::Null),
+        constant("inet_client_port", 0..=0, Kind::Int4, Cell::Null),
+        strict("pg_encoding_to_char", 1..=1, Kind::Name, |_, cells| {
+            Ok(match cells[0].int() {
+                Some(6) => "UTF8".into(),
+                Some(0) => "SQL_ASCII".into(),
+                _ => "".into(),
+            })
+        }),
+        constant("pg_client_encoding", 0..=0, Kind::Name, "UTF8"),
+        strict("pg_char_to_encoding", 1..=1, Kind::Int4, |_, cells| {
+            Ok(if cells[0].text().is_some_and(|name| name.to_lowercase().starts_with("utf")) { 6 } else { -1 }.into())
+        }),
+        strict("current_setting", 1..=2, Kind::Text, |world, cells| current_setting(world, cells)),
+        constant("pg_postmaster_start_time", 0..=0, Kind::Time, Cell::Null),
+        constant("pg_conf_load_time", 0..=0, Kind::Time, Cell::Null),
+        constant("pg_tablespace_location", 1..=1, Kind::Text, ""),
+        constant("pg_listening_channels", 0..=0, Kind::TextArray, Cell::List(Vec::new())),
+    ];
+    for name in ["current_user", "session_user", "user", "current_role"] {
+        functions.push(function(name, 0..=0, Kind::Name, |world, _| Ok((&world.session.user).into())));
+    }
+    let mut set_config = function("set_config", 3..=3, Kind::Text, set_config);
+    set_config.volatility = Volatility::Volatile;
+    functions.push(set_config);
+    functions
+}
+
+fn current_setting(world: &World, cells: &[Cell]) -> Result<Cell> {
+    let name = cells[0].text().unwrap_or_default();
+    let missing_is_fine = cells.get(1) == Some(&Cell::Bool(true));
+    match setting(world, name) {
+        Some(value) => Ok(value.into()),
+        None if missing_is_fine => Ok(Cell::Null),
+        None => {
+            let message = format!("unrecognized configuration parameter \"{name}\"");
+            Err(error(SqlState::UNDEFINED_OBJECT, message))
+        }
+    }
+}
+
+/// `set_config(name, value, is_local)`. Local to a transaction is what only `SET LOCAL` can do here.
+fn set_config(world: &World, cells: &[Cell]) -> Result<Cell> {
+    let Some(name) = cells[0].text() else { return Ok(Cell::Null) };
+    if cells[2] == Cell::Bool(true) {
+        let message = "set_config(..., is_local => true) is not supported: use SET LOCAL".to_owned();
+        return Err(error(SqlState::FEATURE_NOT_SUPPORTED, message));
+    }
+    let settings = &world.session.settings;
+    settings.set(name, cells[1].text()).map_err(|error| DataFusionError::External(Box::new(error)))?;
+    Ok(setting(world, name).into())
+}
