@@ -12,6 +12,9 @@ const PORTION: Duration = Duration::from_millis(15);
 /// A reader that was held back does not make up for more than this.
 const ARREARS_MAX: Duration = Duration::from_secs(1);
 
+/// A reader of a very slow source looks again after this long, whether anything is due or not.
+const WAIT_MAX: Duration = Duration::from_secs(60);
+
 /// How many rows are due.
 #[derive(Debug)]
 pub(crate) struct Pacer {
@@ -44,7 +47,7 @@ impl Pacer {
         if due + 1e-6 >= portion {
             return Ok((due + 1e-6).min(rows_max as f64).max(1.0) as usize);
         }
-        Err(Duration::from_secs_f64((portion - due) / rate))
+        Err(Duration::try_from_secs_f64((portion - due) / rate).unwrap_or(WAIT_MAX).min(WAIT_MAX))
     }
 
     /// Notes that rows have been read.

@@ -82,7 +82,7 @@ impl Settings {
     pub(crate) fn rate(&mut self, names: &[&str]) -> Result<Option<f64>, Error> {
         let expected = "a number of rows a second";
         match self.value_of_any::<f64>(names, expected)? {
-            Some(rate) if rate.is_nan() || !(0.0..=1e12).contains(&rate) => {
+            Some(rate) if rate != 0.0 && !(1e-3..=1e12).contains(&rate) => {
                 Err(invalid(names[0], format!("expected {expected}, not {rate}")))
             }
             Some(rate) if rate > 0.0 => Ok(Some(rate)),

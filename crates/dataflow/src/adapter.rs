@@ -135,14 +135,17 @@ impl Driver {
     }
 }
 
+/// How to keep the right to send at an epoch of which something has come.
+type Retain<'a> = &'a dyn Fn() -> Capability<u64>;
+
 /// An input of any route.
 trait Input {
-    /// Hands over everything that has come: epoch, how to keep the right to send at it, batches.
-    fn drain(&mut self, take: &mut dyn FnMut(u64, &dyn Fn() -> Capability<u64>, Vec<ChangeBatch>));
+    /// Hands over everything that has come, with its epoch.
+    fn drain(&mut self, take: &mut dyn FnMut(u64, Retain<'_>, Vec<ChangeBatch>));
 }
 
 impl<P: Pull<Message<u64, Changes>>> Input for InputHandleCore<u64, Changes, P> {
-    fn drain(&mut self, take: &mut dyn FnMut(u64, &dyn Fn() -> Capability<u64>, Vec<ChangeBatch>)) {
+    fn drain(&mut self, take: &mut dyn FnMut(u64, Retain<'_>, Vec<ChangeBatch>)) {
         self.for_each(|capability, changes| {
             take(*capability.time(), &|| capability.retain(0), std::mem::take(&mut changes.0));
         });

@@ -27,6 +27,12 @@ use crate::{CommitError, Error};
 
 type Reply<T> = oneshot::Sender<T>;
 
+/// A transaction, and who waits for it.
+struct Commit {
+    writes: Vec<Write>,
+    reply: Reply<Result<Epoch, CommitError>>,
+}
+
 /// What others ask of the clock.
 pub(crate) enum Request {
     /// A table, or a source nobody reads yet.
@@ -88,7 +94,6 @@ pub(crate) fn identity_of(key: Option<&[usize]>) -> Identity {
 }
 
 impl Clock {
-    #[expect(clippy::too_many_arguments, reason = "they are the clock's parts, put together once")]
     pub(crate) fn new(
         now: Now,
         published: tokio::sync::watch::Sender<Epoch>,
@@ -122,7 +127,7 @@ impl Clock {
             for request in batch {
                 match request {
                     Request::Stop => return,
-                    Request::Commit { writes, reply } => commits.push((writes, reply)),
+                    Request::Commit { writes, reply } => commits.push(Commit { writes, reply }),
                     Request::Wake => {}
                     other => {
                         // What was written before is in an epoch before.
@@ -171,11 +176,11 @@ impl Clock {
     }
 
     /// Closes an epoch of what sources have and of `commits`, if that is anything at all.
-    fn close_epoch(&mut self, commits: Vec<(Vec<Write>, Reply<Result<Epoch, CommitError>>)>) {
+    fn close_epoch(&mut self, commits: Vec<Commit>) {
         let epoch = self.now.get().next();
         let mut changed = HashSet::new();
         let mut committed = Vec::new();
-        for (writes, reply) in commits {
+        for Commit { writes, reply } in commits {
             match self.apply(epoch, &writes) {
                 Ok(()) => {
                     changed.extend(writes.iter().map(|write| write.table));

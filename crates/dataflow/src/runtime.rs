@@ -51,9 +51,16 @@ struct Inner {
     holds: Holds,
     requests: Sender<Request>,
     cpu: Arc<Mutex<Vec<Duration>>>,
-    /// All that is counted, by relation; views' and tables' rows come from the relation.
-    counted: Mutex<Vec<(RelationId, Arc<Counters>, Option<Relation>)>>,
+    counted: Mutex<Vec<Counted>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// A relation or sink that counts; a sink has no rows of its own.
+#[derive(Debug)]
+struct Counted {
+    id: RelationId,
+    counters: Arc<Counters>,
+    relation: Option<Relation>,
 }
 
 impl Runtime {
@@ -158,7 +165,7 @@ impl Runtime {
     /// As for a view.
     pub async fn create_sink(&self, id: RelationId, name: &str, plan: Node) -> Result<(), Error> {
         let counters = Arc::new(Counters::new(name, self.0.workers));
-        self.0.counted.lock().push((id, Arc::clone(&counters), None));
+        self.0.counted.lock().push(Counted { id, counters: Arc::clone(&counters), relation: None });
         let spec = Spec { id, name: name.to_owned(), plan, target: Target::Blackhole, counters };
         let built = self.ask(|reply| Request::Build { spec: Arc::new(spec), relation: None, reply }).await?;
         if built.is_err() {
@@ -208,7 +215,7 @@ impl Runtime {
     /// What has been counted so far.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
-        let read = |(id, counters, relation): &(RelationId, Arc<Counters>, Option<Relation>)| {
+        let read = |Counted { id, counters, relation }: &Counted| {
             counters.read(*id, relation.as_ref().map_or(0, Relation::len))
         };
         Statistics {
@@ -248,7 +255,7 @@ impl Runtime {
             holds_of_all: self.0.holds.clone(),
             source,
         });
-        self.0.counted.lock().push((id, counters, Some(relation.clone())));
+        self.0.counted.lock().push(Counted { id, counters, relation: Some(relation.clone()) });
         Ok(relation)
     }
 
@@ -257,7 +264,7 @@ impl Runtime {
     }
 
     fn forget(&self, ids: &[RelationId]) {
-        self.0.counted.lock().retain(|(id, _, _)| !ids.contains(id));
+        self.0.counted.lock().retain(|counted| !ids.contains(&counted.id));
     }
 
     async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Error> {

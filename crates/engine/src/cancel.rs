@@ -1,6 +1,7 @@
 //! Stopping a statement from outside: the client's wish, or its `statement_timeout`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use datafusion::execution::SendableRecordBatchStream;
@@ -41,8 +42,19 @@ pub(crate) struct Cancelled {
 }
 
 impl Cancelled {
+    /// Ends when the statement must: not while it commits, since nobody would know whether it did.
+    pub(crate) async fn wait_unless(&mut self, committing: &AtomicBool) -> Error {
+        loop {
+            let error = self.wait().await;
+            if !committing.load(Ordering::Relaxed) {
+                return error;
+            }
+            self.deadline = None;
+        }
+    }
+
     /// Ends when the statement must.
-    pub(crate) async fn wait(&mut self) -> Error {
+    async fn wait(&mut self) -> Error {
         let requests = &mut self.requests;
         let requested = async {
             // Without a session nobody can cancel any more.

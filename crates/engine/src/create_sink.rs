@@ -50,7 +50,7 @@ pub(crate) async fn run(session: &mut Session, sink: &CreateSink, sql: &str) -> 
         relation: None,
         properties,
         query: None,
-        declared: vec![],
+        defaults: vec![],
         create_sql: sql.to_owned(),
     });
     Ok(done)

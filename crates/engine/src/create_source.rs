@@ -8,6 +8,7 @@ use sql::{CreateSource, Format, ObjectKind};
 
 use crate::catalog::{Entry, Object};
 use crate::create_table::{columns, defaults, skip_existing};
+use crate::incremental::Unnamed;
 use crate::session::Session;
 use crate::{Error, Outcome};
 
@@ -37,7 +38,9 @@ pub(crate) async fn run(session: &mut Session, source: &CreateSource, sql: &str)
     let oid = engine.catalog().new_oid();
     let name = &source.name.name;
     let columns = connector.schema();
+    let unfinished = Unnamed::new(engine.runtime(), RelationId(oid));
     let relation = engine.runtime().create_source(RelationId(oid), name, connector).await?;
+    unfinished.keep();
     let width = columns.fields().len();
     let object = Object {
         oid,
@@ -56,7 +59,7 @@ pub(crate) async fn run(session: &mut Session, source: &CreateSource, sql: &str)
         relation: Some(relation),
         properties: Properties { append_only: true, unique: None },
         query: None,
-        declared: vec![],
+        defaults: vec![],
         create_sql: sql.to_owned(),
     });
     Ok(done)

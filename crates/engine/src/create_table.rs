@@ -5,12 +5,14 @@ use std::sync::Arc;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder};
 use plan::{Properties, RelationId};
 use sql::{ColumnDefinition, CreateTable, Name, ObjectKind, PgType};
 
 use crate::bind::Binder;
-use crate::catalog::{CatalogSnapshot, Declared, Entry, Object};
+use crate::catalog::{CatalogSnapshot, Entry, Object};
+use crate::incremental::Unnamed;
+use crate::query::collect;
 use crate::session::Session;
 use crate::write::assign_column;
 use crate::{Error, Notice, Outcome, SqlState};
@@ -27,7 +29,7 @@ pub(crate) async fn run(session: &mut Session, table: &CreateTable, sql: &str) -
     }
     let columns = columns(&table.columns)?;
     for (definition, field) in table.columns.iter().zip(columns.fields()) {
-        check_default(&session.binder, definition, field)?;
+        check_default(&session.binder, definition, field).await?;
     }
     let mut primary_key = Vec::with_capacity(table.primary_key.len());
     for name in &table.primary_key {
@@ -37,7 +39,9 @@ pub(crate) async fn run(session: &mut Session, table: &CreateTable, sql: &str) -
     let key = (!primary_key.is_empty()).then(|| primary_key.clone());
     let properties = Properties { append_only: false, unique: key.clone() };
     let name = &table.name.name;
+    let unfinished = Unnamed::new(engine.runtime(), RelationId(oid));
     let relation = engine.runtime().create_table(RelationId(oid), name, Arc::clone(&columns), key).await?;
+    unfinished.keep();
     let object = Object {
         oid,
         kind: ObjectKind::Table,
@@ -55,7 +59,7 @@ pub(crate) async fn run(session: &mut Session, table: &CreateTable, sql: &str) -
         relation: Some(relation),
         properties,
         query: None,
-        declared: declared(&table.columns),
+        defaults: table.columns.iter().map(|column| column.default.clone()).collect(),
         create_sql: sql.to_owned(),
     });
     Ok(done)
@@ -71,7 +75,7 @@ pub(crate) fn skip_existing(
         Ok(()) => Ok(None),
         Err(error) if if_not_exists && error.code == SqlState::DUPLICATE_TABLE => {
             let message = format!("relation \"{}\" already exists, skipping", name.name);
-            Ok(Some(Notice::notice(message).with_code(SqlState::DUPLICATE_TABLE)))
+            Ok(Some(Notice::new(message).with_code(SqlState::DUPLICATE_TABLE)))
         }
         Err(error) => Err(error),
     }
@@ -92,16 +96,8 @@ pub(crate) fn defaults(definitions: &[ColumnDefinition]) -> Vec<Option<String>> 
     definitions.iter().map(|definition| definition.default.as_ref().map(ToString::to_string)).collect()
 }
 
-fn declared(definitions: &[ColumnDefinition]) -> Vec<Declared> {
-    let declare = |definition: &ColumnDefinition| Declared {
-        data_type: definition.data_type.clone(),
-        default: definition.default.clone(),
-    };
-    definitions.iter().map(declare).collect()
-}
-
 /// That a default can be computed without a row, and fits its column.
-fn check_default(binder: &Binder, definition: &ColumnDefinition, field: &FieldRef) -> Result<(), Error> {
+async fn check_default(binder: &Binder, definition: &ColumnDefinition, field: &FieldRef) -> Result<(), Error> {
     let Some(default) = &definition.default else { return Ok(()) };
     let value = binder.bind_expression(default).map_err(|error| match error.code {
         SqlState::UNDEFINED_COLUMN => {
@@ -127,7 +123,7 @@ fn check_default(binder: &Binder, definition: &ColumnDefinition, field: &FieldRe
     }
     let (_, from) = value.to_field(&DFSchema::empty())?;
     let is_literal = crate::write::is_unknown_literal(default);
-    assign_column(value, &from, is_literal, field).map_err(|error| match error.code {
+    let assigned = assign_column(value, &from, is_literal, field).map_err(|error| match error.code {
         SqlState::DATATYPE_MISMATCH => {
             let name = |field: &FieldRef| PgType::from_field(field).map_or_else(String::new, |one| one.name());
             Error::new(
@@ -143,5 +139,10 @@ fn check_default(binder: &Binder, definition: &ColumnDefinition, field: &FieldRe
         }
         _ => error,
     })?;
+    if is_literal {
+        // What can be known to fail now, should.
+        let plan = LogicalPlanBuilder::empty(true).project(vec![assigned.alias(field.name())])?.build()?;
+        collect(binder.state(), plan).await?;
+    }
     Ok(())
 }

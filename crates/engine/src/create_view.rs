@@ -63,18 +63,18 @@ pub(crate) async fn run(session: &mut Session, view: &CreateView, sql: &str) -> 
 }
 
 /// A plain view's columns, and what its query names.
-async fn plain(
-    session: &Session,
-    view: &CreateView,
-    reader: Reader,
-) -> Result<(SchemaRef, BTreeSet<u32>), Error> {
+async fn plain(session: &Session, view: &CreateView, reader: Reader) -> Result<(SchemaRef, BTreeSet<u32>), Error> {
     let bound = session.binder.bind(&view.query, &Arc::new(reader), vec![]).await?;
     let plan = sql::name_columns(bound.plan, &view.columns)?;
     let plan = sql::analyse(plan, session.binder.state())?;
     let mut fields = Vec::with_capacity(plan.schema().fields().len());
     for field in plan.schema().fields() {
         fields.push(sql::types::canonical(field).ok_or_else(|| {
-            Error::unsupported(format!("a column of type {} ({}) is not supported yet", field.data_type(), field.name()))
+            Error::unsupported(format!(
+                "a column of type {} ({}) is not supported yet",
+                field.data_type(),
+                field.name()
+            ))
         })?);
     }
     Ok((Arc::new(Schema::new(fields)), bound.reads))
@@ -101,7 +101,7 @@ fn entry(view: &CreateView, object: Object, properties: Properties, sql: &str) -
         relation: None,
         properties,
         query: Some(Arc::new(view.query.as_ref().clone())),
-        declared: vec![],
+        defaults: vec![],
         create_sql: sql.to_owned(),
     }
 }

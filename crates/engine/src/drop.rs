@@ -22,7 +22,7 @@ pub(crate) async fn run(session: &mut Session, drop: &Drop) -> Result<Outcome, E
             Ok(entry) => targets.push(Arc::clone(&entry.object)),
             Err(error) if drop.if_exists && error.code != SqlState::WRONG_OBJECT_TYPE => {
                 let message = format!("{} \"{}\" does not exist, skipping", kind_name(drop.kind), qualified(name));
-                session.notices.push(Notice::notice(message));
+                session.notices.push(Notice::new(message));
             }
             Err(error) => return Err(error),
         }

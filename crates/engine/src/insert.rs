@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
-use datafusion::common::{Column, DFSchema};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+use datafusion::common::DFSchema;
+use datafusion::logical_expr::{ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{self, SetExpr};
 
 use crate::bind::{ParameterTypes, fold, with_types, with_values};
@@ -16,7 +16,7 @@ use crate::write::{
     Computed, Context, Returning, TableChange, Target, Visible, assign_column, check_unique, column_index, conform,
     default_of, is_unknown_literal, note_assigned, or_default,
 };
-use crate::{Error, SqlState, Tag};
+use crate::{Error, SqlState, Tag, values};
 
 /// An `INSERT` statement.
 pub(crate) struct Insert<'a>(&'a ast::Insert);
@@ -24,6 +24,8 @@ pub(crate) struct Insert<'a>(&'a ast::Insert);
 /// The rows to insert, before they are of the table's types.
 struct Source {
     plan: LogicalPlan,
+    /// `VALUES` that are more than literals; the plan then has all of them in one row.
+    values: Option<ast::Values>,
     /// For each of the table's columns, which of the source's goes there; none for the default.
     places: Vec<Option<usize>>,
     /// Which of the source's columns are literals without a type of their own.
@@ -82,7 +84,7 @@ impl<'a> Insert<'a> {
         let mut places = vec![None; target.width()];
         let Some(query) = &self.0.source else {
             let plan = LogicalPlanBuilder::empty(true).build()?;
-            return Ok(Source { plan, places, literals: vec![] });
+            return Ok(Source { plan, values: None, places, literals: vec![] });
         };
         let query = with_defaults(query, target, &columns);
         let schema = &target.entry.object.columns;
@@ -90,8 +92,16 @@ impl<'a> Insert<'a> {
             Some(column) => note_assigned(types, value, &schema.fields()[*column]),
             None => Ok(()),
         })?;
-        let plan = context.binder.bind(&query, &context.reader, vec![]).await?.plan;
-        let given = plan.schema().fields().len();
+        let values = values::rows_of(&query).filter(|values| !values::is_all_literals(values)).cloned();
+        let bound = match &values {
+            Some(values) => values::as_one_row(values)?,
+            None => Box::new(query.clone()),
+        };
+        let plan = context.binder.bind(&bound, &context.reader, vec![]).await?.plan;
+        let given = match &values {
+            Some(values) => width_of(values)?,
+            None => plan.schema().fields().len(),
+        };
         if given > columns.len() {
             return Err(Error::new(SqlState::SYNTAX_ERROR, "INSERT has more expressions than target columns"));
         }
@@ -101,15 +111,15 @@ impl<'a> Insert<'a> {
         for (place, column) in columns.iter().take(given).enumerate() {
             places[*column] = Some(place);
         }
-        Ok(Source { plan, places, literals: literal_columns(&query, given) })
+        Ok(Source { plan, values, places, literals: literal_columns(&query, given) })
     }
 
     /// The rows to insert, as the table keeps them.
     async fn rows(&self, context: &Context<'_>, target: &Target) -> Result<RecordBatch, Error> {
         let mut types = ParameterTypes::default();
-        let Source { plan, places, literals } = self.source(context, target, &mut types).await?;
-        let (plan, fields) = typed(plan, types, context.parameters)?;
-        let plan = assigned(context, target, plan, &places, &literals)?;
+        let source = self.source(context, target, &mut types).await?;
+        let (plan, fields) = typed(source.plan.clone(), types, context.parameters)?;
+        let plan = assigned(context, target, plan, &source)?;
         let plan = with_values(plan, context.parameters, &fields)?;
         let (_, batches) = collect(context.binder.state(), plan).await?;
         let mut rows = Vec::with_capacity(batches.len());
@@ -153,9 +163,9 @@ impl TableChange for Insert<'_> {
     async fn describe(&self, context: &Context<'_>, types: &mut ParameterTypes) -> Result<Option<SchemaRef>, Error> {
         let target = self.target(context)?;
         let alias = self.alias(&target);
-        let Source { plan, places, literals } = self.source(context, &target, types).await?;
-        types.infer(&plan)?;
-        assigned(context, &target, with_types(plan, &types.fields())?, &places, &literals)?;
+        let source = self.source(context, &target, types).await?;
+        types.infer(&source.plan)?;
+        assigned(context, &target, with_types(source.plan.clone(), &types.fields())?, &source)?;
         if let Some(clause) = self.on_conflict()? {
             OnConflict::new(clause, &target, &alias)?.describe(context, types).await?;
         }
@@ -165,32 +175,46 @@ impl TableChange for Insert<'_> {
 }
 
 /// A value for each of the table's columns: the source's, cast as an assignment does, or the default.
-fn assigned(
-    context: &Context<'_>,
-    target: &Target,
-    plan: LogicalPlan,
-    places: &[Option<usize>],
-    literals: &[bool],
-) -> Result<LogicalPlan, Error> {
-    let plan = sql::analyse(plan, context.binder.state())?;
-    let mut values = Vec::with_capacity(places.len());
-    for (column, (place, to)) in places.iter().zip(target.entry.object.columns.fields()).enumerate() {
+/// `plan`: the source's, with the types of its parameters.
+fn assigned(context: &Context<'_>, target: &Target, plan: LogicalPlan, source: &Source) -> Result<LogicalPlan, Error> {
+    let mut plan = sql::analyse(plan, context.binder.state())?;
+    let columns = target.entry.object.columns.fields();
+    if let Some(values) = &source.values {
+        let place_of = |place: usize| source.places.iter().position(|other| *other == Some(place));
+        let columns: Vec<_> =
+            (0..width_of(values)?).filter_map(place_of).map(|column| Arc::clone(&columns[column])).collect();
+        plan = values::assigned(&plan, values, &columns)?;
+    }
+    let mut row = Vec::with_capacity(source.places.len());
+    for (column, (place, to)) in source.places.iter().zip(columns).enumerate() {
         let value = match place {
             Some(place) => {
-                let (qualifier, from) = plan.schema().qualified_field(*place);
-                let value = Expr::Column(Column::from((qualifier, from)));
-                assign_column(value, from, literals.get(*place).copied().unwrap_or(false), to)?
+                let value = values::column(&plan, *place);
+                let is_literal = source.literals.get(*place).copied().unwrap_or(false);
+                match source.values {
+                    Some(_) => value,
+                    None => assign_column(value, plan.schema().field(*place), is_literal, to)?,
+                }
             }
             None => {
-                let default = default_of(target, column);
-                let value = context.binder.bind_expression(&default)?;
+                let value = context.binder.bind_expression(&default_of(target, column))?;
                 let (_, from) = value.to_field(&DFSchema::empty())?;
                 assign_column(value, &from, true, to)?
             }
         };
-        values.push(value.alias(to.name()));
+        row.push(value.alias(to.name()));
     }
-    Ok(LogicalPlanBuilder::from(plan).project(values)?.build()?)
+    Ok(LogicalPlanBuilder::from(plan).project(row)?.build()?)
+}
+
+/// How many values each row has; 42601 if not all have as many.
+fn width_of(values: &ast::Values) -> Result<usize, Error> {
+    let mut widths = values.rows.iter().map(|row| row.content.len());
+    let width = widths.next().unwrap_or(0);
+    match widths.all(|other| other == width) {
+        true => Ok(width),
+        false => Err(Error::new(SqlState::SYNTAX_ERROR, "VALUES lists must all be the same length")),
+    }
 }
 
 /// The query with each `DEFAULT` in its `VALUES` replaced by its column's.

@@ -20,6 +20,7 @@ mod insert;
 mod on_conflict;
 mod transaction;
 mod update;
+mod values;
 mod write;
 
 mod create_sink;

@@ -48,10 +48,9 @@ impl<'a> OnConflict<'a> {
         check_conflict_target(clause, target)?;
         let update = match &clause.action {
             ast::OnConflictAction::DoNothing => None,
-            ast::OnConflictAction::DoUpdate(update) => Some(Update {
-                set: set_columns(target, &update.assignments)?,
-                condition: update.selection.as_ref(),
-            }),
+            ast::OnConflictAction::DoUpdate(update) => {
+                Some(Update { set: set_columns(target, &update.assignments)?, condition: update.selection.as_ref() })
+            }
         };
         Ok(OnConflict { target, alias, update })
     }
@@ -155,7 +154,9 @@ impl<'a> OnConflict<'a> {
             (EXCLUDED.to_owned(), numbered(EXCLUDED, proposed, numbers)?),
         ];
         let (existing, excluded, alias) = (quoted(EXISTING), quoted(EXCLUDED), quoted(self.alias));
-        let text = format!("SELECT {excluded} FROM {existing} AS {alias} JOIN {excluded} AS excluded ON {existing} = {excluded}");
+        let text = format!(
+            "SELECT {excluded} FROM {existing} AS {alias} JOIN {excluded} AS excluded ON {existing} = {excluded}"
+        );
         let mut query = parse_query(&text)?;
         let select = select_of(&mut query)?;
         let columns = &self.target.entry.object.columns;

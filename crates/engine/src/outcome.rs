@@ -94,7 +94,7 @@ pub struct Notice {
 
 impl Notice {
     /// A notice: nothing is wrong.
-    pub(crate) fn notice(message: impl Into<String>) -> Notice {
+    pub(crate) fn new(message: impl Into<String>) -> Notice {
         Notice { severity: "NOTICE", code: SqlState::SUCCESS, message: message.into(), detail: None, hint: None }
     }
 

@@ -1,8 +1,10 @@
 //! One client's connection: its settings, its transaction, and the statement it runs.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::datatypes::Field;
+use dataflow::{CommitError, Write};
 use datafusion::scalar::ScalarValue;
 use parking_lot::Mutex;
 use sql::{Parsed, Statement};
@@ -20,6 +22,8 @@ pub struct Session {
     pub(crate) transaction: Transaction,
     pub(crate) notices: Vec<Notice>,
     canceller: Canceller,
+    /// Whether a commit is under way, which is not cancelled.
+    committing: Arc<AtomicBool>,
     /// The text that was parsed last: positions in errors count from its start.
     text: Mutex<String>,
 }
@@ -34,6 +38,7 @@ impl Session {
             transaction: Transaction::default(),
             notices: Vec::new(),
             canceller: Canceller::default(),
+            committing: Arc::default(),
             text: Mutex::default(),
         }
     }
@@ -77,6 +82,8 @@ impl Session {
     pub async fn execute(&mut self, statement: &Parsed, parameters: &[ScalarValue]) -> Result<Outcome, Error> {
         let mut cancelled = self.canceller.begin(self.info.settings.duration("statement_timeout"));
         let rest = cancelled.clone();
+        self.committing.store(false, Ordering::Relaxed);
+        let committing = Arc::clone(&self.committing);
         let run = async {
             if !matches!(statement.statement, Statement::Commit | Statement::Rollback) {
                 self.check_not_failed()?;
@@ -86,7 +93,7 @@ impl Session {
         };
         let result = tokio::select! {
             biased;
-            error = cancelled.wait() => Err(error),
+            error = cancelled.wait_unless(&committing) => Err(error),
             result = run => result,
         };
         let result = result.map(|outcome| match outcome {
@@ -118,6 +125,14 @@ impl Session {
     #[must_use]
     pub fn canceller(&self) -> Canceller {
         self.canceller.clone()
+    }
+
+    /// Writes rows in one epoch. From here on the statement is not cancelled.
+    pub(crate) async fn write(&self, writes: Vec<Write>) -> Result<(), CommitError> {
+        self.committing.store(true, Ordering::Relaxed);
+        let written = self.engine.runtime().commit(writes).await;
+        self.committing.store(false, Ordering::Relaxed);
+        written.map(|_| ())
     }
 
     fn begin_statement(&mut self) {

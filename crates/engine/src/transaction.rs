@@ -72,10 +72,9 @@ impl Session {
                     self.set_local_unchecked("transaction_read_only", "on");
                 }
             }
-            _ => self.notices.push(Notice::warning(
-                SqlState::ACTIVE_SQL_TRANSACTION,
-                "there is already a transaction in progress",
-            )),
+            _ => self
+                .notices
+                .push(Notice::warning(SqlState::ACTIVE_SQL_TRANSACTION, "there is already a transaction in progress")),
         }
         Outcome::Done("BEGIN".to_owned())
     }
@@ -100,7 +99,7 @@ impl Session {
                     None => vec![],
                 };
                 if !writes.is_empty() {
-                    let committed = self.engine.runtime().commit(writes).await;
+                    let committed = self.write(writes).await;
                     committed.map_err(|error| {
                         self.info.settings.restore(&active.settings);
                         failed_commit(error)
@@ -148,9 +147,7 @@ impl Session {
     /// That writes are allowed.
     pub(crate) fn check_writable(&self, statement: &str) -> Result<(), Error> {
         let is_read_only = match &self.transaction {
-            Transaction::Active(active) => {
-                active.read_only || self.info.settings.is_on("transaction_read_only")
-            }
+            Transaction::Active(active) => active.read_only || self.info.settings.is_on("transaction_read_only"),
             _ => self.info.settings.is_on("default_transaction_read_only"),
         };
         match is_read_only {
@@ -220,9 +217,10 @@ impl Session {
 
     /// An error inside of a transaction fails it.
     pub fn fail_transaction(&mut self) {
-        if let Transaction::Active(active) = std::mem::take(&mut self.transaction) {
-            self.transaction = Transaction::Failed(active.settings);
-        }
+        self.transaction = match std::mem::take(&mut self.transaction) {
+            Transaction::Active(active) => Transaction::Failed(active.settings),
+            other => other,
+        };
     }
 }
 

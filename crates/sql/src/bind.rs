@@ -9,9 +9,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::parser;
 use sqlparser::ast;
 
-use crate::Error;
+use crate::{Error, rewrite, semantics};
 use crate::names::{self, shown_name};
-use crate::semantics;
 
 /// Binds a query to the tables and functions of a session.
 ///
@@ -20,6 +19,7 @@ use crate::semantics;
 pub async fn bind(query: &ast::Query, state: &SessionState) -> Result<LogicalPlan, Error> {
     let mut query = query.clone();
     names::name_select_lists(&mut query);
+    rewrite::rewrite(&mut query)?;
     let statement = ast::Statement::Query(Box::new(query));
     Ok(state.statement_to_plan(parser::Statement::Statement(Box::new(statement))).await?)
 }

@@ -11,6 +11,7 @@ mod literals;
 mod lower;
 mod names;
 mod parser;
+mod rewrite;
 mod semantics;
 mod session;
 mod statement;

@@ -28,7 +28,7 @@ pub(crate) fn type_values(values: &mut Values) {
         return;
     }
     for column in 0..width {
-        if values.rows.iter().all(|row| is_integer(&row[column])) {
+        if values.rows.iter().all(|row| is_integer(&row[column]) || is_null(&row[column])) {
             values.rows.iter_mut().for_each(|row| type_integer(&mut row[column]));
         }
     }
@@ -44,4 +44,8 @@ fn is_integer(expression: &Expr) -> bool {
         ),
         _ => false,
     }
+}
+
+fn is_null(expression: &Expr) -> bool {
+    matches!(expression, Expr::Value(value) if matches!(value.value, Value::Null))
 }

@@ -1,6 +1,10 @@
 //! `connector = 'datagen'`: rows made up by a rule for each column. Every value is a function of the
 //! seed, its column and its row's number, so a position is a number of rows.
+//!
+//! Options: `rate` (`rows.per.second`), `total`, `seed`, and the rules, for which see `rule.rs`.
 
+mod column;
+mod options;
 mod ordinal;
 mod reader;
 mod rule;
@@ -12,8 +16,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
+use self::column::Column;
+use self::options::Rules;
 use self::reader::DatagenReader;
-use self::rule::{Column, Rules};
 use crate::settings::{Settings, invalid};
 use crate::{Error, Pace, Position, Source, SourceReader};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::rule::Column;
+use super::column::Column;
 use crate::pace::Pacer;
 use crate::{Error, Pace, Position, Read, SourceReader};
 

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::settings::invalid;
 
 /// A file that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Found {
     /// Its path, which is text.
     pub(crate) path: String,

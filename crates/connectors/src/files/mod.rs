@@ -3,6 +3,15 @@
 //!
 //! Without `follow`, files must not change while a source reads them: a position is how many bytes
 //! (or rows) of each have been read, and what was read is read again from there.
+//!
+//! | option | meaning |
+//! |---|---|
+//! | `path` | a file, a directory (all files in it), or a pattern with `*`, `?`, `[...]`, `**` |
+//! | `format` | json, csv or parquet; else by the ENCODE clause, or the path's ending |
+//! | `follow` | whether to wait for more, in these files and new ones |
+//! | `rate` (`rows.per.second`) | rows a second, at most |
+//! | `record.bytes.max` | longer records are bad ones (16 MiB) |
+//! | `header` (or `without_header`), `delimiter`, `quote`, `escape`, `null` | how CSV is written |
 
 mod listing;
 mod parquet;

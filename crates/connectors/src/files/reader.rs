@@ -1,7 +1,7 @@
 //! Reading the files of a source one after another, and noticing what becomes of them: files that
 //! come, grow, shrink, are renamed or go. It does not know what is in them.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::listing::{Found, inode};
@@ -63,6 +63,7 @@ impl FilesReader {
         pace: Pace,
     ) -> Result<Self, Error> {
         let listed = source.listing.files()?;
+        check_present(until.as_ref(), &listed)?;
         let mut reader = Self {
             follow: source.follow && until.is_none(),
             until: until.map(|until| by_present_path(until, &listed)),
@@ -78,15 +79,16 @@ impl FilesReader {
 
     /// Adds the files that are new, or have more than was read of them. Whether there are any.
     fn add_files(&mut self, listed: &[Found]) -> bool {
-        let before = self.files.len();
-        for found in listed {
-            let is_tracked = self.files.iter().any(|file| file.found.path == found.path);
+        let tracked: HashSet<&str> = self.files.iter().map(|file| file.found.path.as_str()).collect();
+        let has_more = |found: &&Found| {
             let read_to = self.positions.get(&found.path).map_or(0, |position| position.offset);
-            if !is_tracked && self.limit(&found.path).is_none_or(|limit| limit > read_to) {
-                self.files.push_back(Tracked::new(found.clone()));
-            }
-        }
-        self.files.len() > before
+            self.limit(&found.path).is_none_or(|limit| limit > read_to)
+        };
+        let new = listed.iter().filter(|found| !tracked.contains(found.path.as_str())).filter(has_more);
+        let new: Vec<Tracked> = new.map(|found| Tracked::new(found.clone())).collect();
+        let is_any = !new.is_empty();
+        self.files.extend(new);
+        is_any
     }
 
     /// How far the file at `path` is to be read; none for its end.
@@ -97,9 +99,10 @@ impl FilesReader {
     /// Brings `files` in line with what is there now. Whether anything is new.
     fn look_for_changes(&mut self) -> Result<bool, Error> {
         let listed = self.source.listing.files()?;
+        let present: HashSet<&Found> = listed.iter().collect();
         let mut news = false;
         for file in &mut self.files {
-            if listed.contains(&file.found) {
+            if present.contains(&file.found) {
                 continue;
             }
             // Renamed within the pattern, as log rotation does: what was read of it stays read.
@@ -188,6 +191,18 @@ impl SourceReader for FilesReader {
     }
 }
 
+/// Refuses to replay files that are gone, but for those that were followed: of them that is expected.
+fn check_present(until: Option<&FilePositions>, listed: &[Found]) -> Result<(), Error> {
+    let present: HashSet<&str> = listed.iter().map(|found| found.path.as_str()).collect();
+    for (path, position) in until.into_iter().flatten() {
+        if position.inode.is_none() && !present.contains(path.as_str()) {
+            let message = "was read before, but is gone, so it cannot be read again".into();
+            return Err(Error::Input { place: path.clone(), message });
+        }
+    }
+    Ok(())
+}
+
 /// The positions under the paths that their files have now; without those of files that are gone.
 fn by_present_path(positions: FilePositions, listed: &[Found]) -> FilePositions {
     let mut present = FilePositions::new();
@@ -220,6 +235,9 @@ impl Tracked {
     ) -> Option<Step> {
         let from = positions.get(&self.found.path).copied().unwrap_or_default();
         if self.content.is_none() {
+            if self.gone {
+                return None;
+            }
             match self.open(source, from, limit) {
                 Ok(content) => self.content = Some(content),
                 Err(message) => return self.failed(source, &message, last),

@@ -144,6 +144,20 @@ fn positions_replay_exactly() {
 }
 
 #[test]
+fn files_that_are_gone_cannot_be_replayed() {
+    let dir = directory("json");
+    let source = source(dir.path(), &[]);
+    let last = read_all(&source, None, None).positions.pop().expect("there were rows").1;
+    fs::remove_file(dir.path().join("1.json")).expect("it can be removed");
+    assert!(
+        matches!(source.open(None, Some(&last), Pace::Replay), Err(Error::Input { place, .. }) if place.ends_with("1.json"))
+    );
+    // What was read of it is not needed to go on.
+    append(&dir.path().join("2.json"), "{\"id\":1000}\n");
+    assert_eq!(read_all(&source, Some(&last), None).ids, [1000]);
+}
+
+#[test]
 fn files_larger_than_what_is_read_ahead() {
     let dir = tempfile::tempdir().expect("a temporary directory can be made");
     let path = dir.path().join("large.jsonl");
@@ -336,7 +350,8 @@ fn rates_hold_live_reading_back() {
 fn wrong_options() {
     let dir = directory("csv");
     let path = dir.path().join("*.csv");
-    let cases: &[(&Path, &[(&str, &str)], &str)] = &[
+    type Case<'a> = (&'a Path, &'a [(&'a str, &'a str)], &'a str);
+    let cases: &[Case] = &[
         (&path, &[("folow", "true")], "unknown option \"folow\""),
         (&path, &[("format", "xml")], "expected json, csv or parquet, not \"xml\""),
         (&path, &[("delimiter", "ab")], "expected a single ASCII character"),
@@ -381,4 +396,30 @@ fn columns_of_the_first_file() {
     assert!(
         matches!(reader.read(10), Ok(Read::Rows { rows, .. }) if rows.num_rows() == 10 && rows.column(0).null_count() == 0)
     );
+}
+
+#[test]
+fn the_demo_data_is_sound() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo/data");
+    for (name, expected, rows) in [
+        (
+            "flights",
+            "Int64 Int64 Int64 Int64 Int64 Int64 Utf8 Int64 Utf8 Utf8 Utf8 Int64 Int64 Timestamp(µs, \"UTC\")",
+            24_951,
+        ),
+        ("weather", "Utf8 Timestamp(µs, \"UTC\") Float64 Float64 Float64 Int64 Float64 Float64 Float64 Float64", 1_995),
+        ("airlines", "Utf8 Utf8", 16),
+        ("airports", "Utf8 Utf8 Float64 Float64 Int64 Int64 Utf8 Utf8", 1_458),
+    ] {
+        let source = create(&options(&data.join(format!("{name}.csv")), None, &[])).expect("the file is there");
+        let types: Vec<String> = source.schema().fields().iter().map(|field| field.data_type().to_string()).collect();
+        assert_eq!(types.join(" "), expected, "{name}");
+        let mut reader = source.open(None, None, Pace::Live).expect("it opens");
+        let mut count = 0;
+        while let Read::Rows { rows, errors, .. } = reader.read(4096).expect("reading goes on") {
+            assert_eq!(errors, [], "{name}");
+            count += rows.num_rows();
+        }
+        assert_eq!(count, rows, "{name}");
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ::nexmark::EventGenerator;
 use ::nexmark::config::NexmarkConfig;
 use ::nexmark::event::{Auction, Bid, Event, Person};
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringBuilder, TimestampMicrosecondArray};
 use arrow::datatypes::SchemaRef;
 
 use super::table::{ROUND, Table};
@@ -96,7 +96,7 @@ impl Recipe {
 
     fn time_us(&self, event: u64) -> i64 {
         let time_ms = u128::from(BASE_TIME_MS) + u128::from(event) * u128::from(self.gap_ns) / 1_000_000;
-        i64::try_from(time_ms * 1000).unwrap_or(i64::MAX)
+        i64::try_from(time_ms * 1000).unwrap_or(i64::MAX / 2)
     }
 }
 
@@ -247,6 +247,10 @@ fn integers(values: impl Iterator<Item = i64>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(values))
 }
 
-fn texts<'a>(values: impl Iterator<Item = &'a String>) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(values))
+fn texts<'a>(values: impl ExactSizeIterator<Item = &'a String> + Clone) -> ArrayRef {
+    // No larger than needed, since they may be kept.
+    let bytes = values.clone().map(String::len).sum();
+    let mut array = StringBuilder::with_capacity(values.len(), bytes);
+    values.for_each(|value| array.append_value(value));
+    Arc::new(array.finish())
 }

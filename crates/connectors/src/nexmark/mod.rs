@@ -3,6 +3,17 @@
 //!
 //! Every event is a function of the seed and its number, so a position is simply how many events
 //! of all three kinds have gone by. It does not know what is done with the events.
+//!
+//! | option | meaning |
+//! |---|---|
+//! | `table` (`table.type`) | person, auction or bid |
+//! | `rate` | events a second, of all tables; without it, as fast as possible, and 10,000 a second of event time |
+//! | `min.event.gap.in.ns` | the same, as time between two events |
+//! | `total` (`event.num`) | events of all tables; without it, no end |
+//! | `seed` | which events |
+//! | `epoch_events` | ends an epoch after so many events of all tables, and makes them beforehand |
+//! | `pregenerate` | whether all events are made before the first one is read |
+//! | `avg.bid.byte.size`, `hot.seller.ratio`, ... | numbers of the generator's model |
 
 mod generate;
 mod reader;
@@ -26,7 +37,10 @@ use crate::{Error, Pace, Position, Source, SourceReader};
 /// Events a second of event time, when there is no rate.
 const EVENTS_PER_SECOND: f64 = 10_000.0;
 
-/// Seeds are this far apart in the generator's sequence of events.
+/// An event every twenty minutes.
+const GAP_NS_MAX: u64 = 1_200_000_000_000;
+
+/// Each seed has its own part of the generator's sequence of events, which has room for so many.
 const SEED_MAX: u64 = 1_000_000_000;
 
 /// One table of the auction site.
@@ -60,6 +74,9 @@ impl NexmarkSource {
             return Err(invalid("min.event.gap.in.ns", "another way to say \"rate\", which is given too"));
         }
         let rate = rate.or(gap_ns.filter(|&gap| gap > 0).map(|gap| 1e9 / gap as f64));
+        if gap_ns.is_some_and(|gap_ns| gap_ns > GAP_NS_MAX) {
+            return Err(invalid("min.event.gap.in.ns", format!("at most {GAP_NS_MAX}")));
+        }
         if seed > SEED_MAX {
             return Err(invalid("seed", format!("at most {SEED_MAX}")));
         }

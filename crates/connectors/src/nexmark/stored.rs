@@ -18,7 +18,10 @@ pub(crate) type SharedBatches = Arc<OnceLock<Arc<StoredBatches>>>;
 /// A batch covers at most this many events (and no more than an epoch).
 const BATCH_EVENTS_MAX: u64 = 65_536;
 
-static SHARED: LazyLock<Mutex<HashMap<Recipe, Weak<OnceLock<Arc<StoredBatches>>>>>> = LazyLock::new(Mutex::default);
+/// Those of all sources, for as long as a source has them.
+type AllBatches = HashMap<Recipe, Weak<OnceLock<Arc<StoredBatches>>>>;
+
+static SHARED: LazyLock<Mutex<AllBatches>> = LazyLock::new(Mutex::default);
 
 /// The batches of this recipe, perhaps already there because of another source.
 pub(crate) fn shared(recipe: &Recipe) -> SharedBatches {

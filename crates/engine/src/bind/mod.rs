@@ -64,6 +64,8 @@ impl Binder {
         all.insert(sql::SCHEMA.to_owned(), Arc::clone(&tables) as Arc<dyn SchemaProvider>);
         let database = Arc::new(Database { schemas: all });
         let mut state = sql::session_state_builder(partitions).with_runtime_env(environment).build();
+        // Errors tell where a name stands.
+        state.config_mut().options_mut().sql_parser.collect_spans = true;
         for name in [sql::DATABASE, info.database.as_str()] {
             state.catalog_list().register_catalog(name.to_owned(), Arc::clone(&database) as _);
         }
@@ -198,11 +200,11 @@ impl Binder {
                 let plan = sql::name_columns(bound.plan, &names)?;
                 Ok(Arc::new(ViewTable::new(plan, Some(object.definition.clone()))))
             }
-            _ => Err(Error::new(
-                SqlState::WRONG_OBJECT_TYPE,
-                format!("cannot open relation \"{}\"", object.name),
-            )
-            .with_detail(format!("This operation is not supported for {}s.", crate::catalog::kind_name(object.kind)))),
+            _ => Err(Error::new(SqlState::WRONG_OBJECT_TYPE, format!("cannot open relation \"{}\"", object.name))
+                .with_detail(format!(
+                    "This operation is not supported for {}s.",
+                    crate::catalog::kind_name(object.kind)
+                ))),
         }
     }
 

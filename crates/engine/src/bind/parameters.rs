@@ -107,7 +107,11 @@ pub(crate) fn with_types(plan: LogicalPlan, fields: &[FieldRef]) -> Result<Logic
 }
 
 /// `plan` with its parameters' values filled in. `fields`: the types they were described with.
-pub(crate) fn with_values(plan: LogicalPlan, values: &[ScalarValue], fields: &[FieldRef]) -> Result<LogicalPlan, Error> {
+pub(crate) fn with_values(
+    plan: LogicalPlan,
+    values: &[ScalarValue],
+    fields: &[FieldRef],
+) -> Result<LogicalPlan, Error> {
     if fields.is_empty() && values.is_empty() {
         return Ok(plan);
     }

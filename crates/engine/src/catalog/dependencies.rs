@@ -46,11 +46,11 @@ impl CatalogSnapshot {
         }
         let notice = match dependents.as_slice() {
             [] => None,
-            [one] => Some(Notice::notice(format!("drop cascades to {} {}", kind_name(one.kind), one.name))),
+            [one] => Some(Notice::new(format!("drop cascades to {} {}", kind_name(one.kind), one.name))),
             many => {
                 let lines =
                     many.iter().rev().map(|one| format!("drop cascades to {} {}", kind_name(one.kind), one.name));
-                let notice = Notice::notice(format!("drop cascades to {} other objects", many.len()));
+                let notice = Notice::new(format!("drop cascades to {} other objects", many.len()));
                 Some(notice.with_detail(lines.collect::<Vec<_>>().join("\n")))
             }
         };

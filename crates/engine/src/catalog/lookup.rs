@@ -93,7 +93,7 @@ fn missing_kind(kind: ObjectKind, name: &str) -> Error {
 
 /// A thing of another kind than was asked for.
 fn wrong_kind(object: &Object, wanted: ObjectKind) -> Error {
-    let article = |kind: ObjectKind| format!("a {}", kind_name(kind));
-    Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not {}", object.name, article(wanted)))
-        .with_hint(format!("It is {}.", article(object.kind)))
+    let kind = kind_name(object.kind);
+    Error::new(SqlState::WRONG_OBJECT_TYPE, format!("\"{}\" is not a {}", object.name, kind_name(wanted)))
+        .with_hint(format!("It is a {kind}: say {} instead.", kind.to_uppercase()))
 }

@@ -19,7 +19,7 @@ use parking_lot::RwLock;
 
 pub(crate) use lookup::qualified;
 pub use object::Object;
-pub(crate) use object::{Declared, Entry, kind_name};
+pub(crate) use object::{Entry, kind_name};
 
 /// Where OIDs start that are not Postgres' own.
 const FIRST_OID: u32 = 16_384;

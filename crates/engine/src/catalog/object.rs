@@ -42,17 +42,10 @@ pub(crate) struct Entry {
     pub(crate) properties: plan::Properties,
     /// A view's query, parsed.
     pub(crate) query: Option<Arc<ast::Query>>,
-    /// A table's columns as they were declared: the types that values are cast to, and the defaults.
-    pub(crate) declared: Vec<Declared>,
+    /// A table's defaults, parsed, a column each.
+    pub(crate) defaults: Vec<Option<ast::Expr>>,
     /// The whole `CREATE` statement.
     pub(crate) create_sql: String,
-}
-
-/// A table's column as it was declared.
-#[derive(Clone, Debug)]
-pub(crate) struct Declared {
-    pub(crate) data_type: ast::DataType,
-    pub(crate) default: Option<ast::Expr>,
 }
 
 /// What people call a kind of thing.

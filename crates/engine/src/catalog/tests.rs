@@ -29,7 +29,7 @@ fn entry(oid: u32, kind: ObjectKind, name: &str, depends_on: &[u32]) -> Entry {
         relation: None,
         properties: plan::Properties::default(),
         query: None,
-        declared: vec![],
+        defaults: vec![],
         create_sql: String::new(),
     }
 }

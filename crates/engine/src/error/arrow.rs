@@ -11,7 +11,7 @@ impl From<ArrowError> for Error {
             ArrowError::ArithmeticOverflow(message) => overflow(&message),
             ArrowError::CastError(message) | ArrowError::ParseError(message) => cast(&message),
             ArrowError::InvalidArgumentError(message) if message.contains("too large to store in a Decimal") => {
-                Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow").with_detail(message)
+                numeric_overflow(&message)
             }
             ArrowError::InvalidArgumentError(message) | ArrowError::ComputeError(message) => computing(&message),
             ArrowError::NotYetImplemented(message) => Error::unsupported(message),
@@ -39,7 +39,15 @@ impl From<ArrowError> for Error {
 /// A sentence about a computation that failed on some value.
 pub(super) fn computing(message: &str) -> Error {
     let lower = message.to_lowercase();
-    if lower.contains("divide by zero") || lower.contains("division by zero") {
+    if message.starts_with("value too long for type ") {
+        Error::new(SqlState::STRING_DATA_RIGHT_TRUNCATION, message)
+    } else if let Some((name, _)) =
+        message.strip_prefix("invalid input syntax for type ").and_then(|rest| rest.split_once(": "))
+    {
+        Error::new(input_code(name), message)
+    } else if lower.contains("too large to store in a decimal") {
+        numeric_overflow(message)
+    } else if lower.contains("divide by zero") || lower.contains("division by zero") {
         Error::new(SqlState::DIVISION_BY_ZERO, "division by zero")
     } else if lower.contains("overflow") || lower.contains("out of range") {
         overflow(message)
@@ -67,6 +75,20 @@ fn overflow(message: &str) -> Error {
     };
     let error = Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, what);
     if what == message { error } else { error.with_detail(message) }
+}
+
+/// "123456.00 is too large to store in a Decimal128 of precision 6. Max is 9999.99"
+fn numeric_overflow(message: &str) -> Error {
+    let error = Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, "numeric field overflow");
+    let words = message.split_once("of precision ").and_then(|(_, rest)| rest.split_once(". Max is "));
+    let Some((precision, max)) = words else { return error.with_detail(message) };
+    let max = max.trim_end_matches('.');
+    let (whole, fraction) = max.split_once('.').unwrap_or((max, ""));
+    let digits = if whole == "0" { 0 } else { whole.len() };
+    error.with_detail(format!(
+        "A field with precision {precision}, scale {} must round to an absolute value less than 10^{digits}.",
+        fraction.len()
+    ))
 }
 
 /// A value that cannot be made into another type.
@@ -113,13 +135,15 @@ fn cast(message: &str) -> Error {
 }
 
 fn invalid_input(type_name: &str, value: &str) -> Error {
-    let code = match type_name {
-        "date" | "time without time zone" | "timestamp without time zone" | "timestamp with time zone" | "interval" => {
-            SqlState::INVALID_DATETIME_FORMAT
-        }
+    Error::new(input_code(type_name), format!("invalid input syntax for type {type_name}: \"{value}\""))
+}
+
+/// The code for text that is no value of a type.
+fn input_code(type_name: &str) -> SqlState {
+    match type_name.split(' ').next().unwrap_or_default() {
+        "date" | "time" | "timestamp" | "interval" => SqlState::INVALID_DATETIME_FORMAT,
         _ => SqlState::INVALID_TEXT_REPRESENTATION,
-    };
-    Error::new(code, format!("invalid input syntax for type {type_name}: \"{value}\""))
+    }
 }
 
 fn is_number_too_large(value: &str, type_name: &str) -> bool {

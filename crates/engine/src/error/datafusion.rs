@@ -162,7 +162,17 @@ fn planning(message: &str) -> Error {
         return undefined_function(line, message);
     }
     if lower.contains("must be in group by") || lower.contains("must appear in the group by") {
-        return Error::new(SqlState::GROUPING_ERROR, line);
+        let column = line.split("column \"").nth(1).and_then(|rest| rest.split('"').next());
+        return match column {
+            Some(column) => Error::new(
+                SqlState::GROUPING_ERROR,
+                format!("column \"{column}\" must appear in the GROUP BY clause or be used in an aggregate function"),
+            ),
+            None => Error::new(SqlState::GROUPING_ERROR, line),
+        };
+    }
+    if let Some(rest) = line.strip_prefix("cannot cast type ") {
+        return Error::new(SqlState::CANNOT_COERCE, format!("cannot cast type {rest}"));
     }
     if lower.contains("ambiguous") {
         return Error::new(SqlState::AMBIGUOUS_COLUMN, line);
@@ -172,6 +182,13 @@ fn planning(message: &str) -> Error {
     }
     if lower.contains("require unique expression names") {
         return Error::new(SqlState::DUPLICATE_COLUMN, line).with_hint("Give one of the columns another name with AS.");
+    }
+    if lower.contains("inconsistent data length across values") {
+        return Error::new(SqlState::SYNTAX_ERROR, "VALUES lists must all be the same length");
+    }
+    if lower.contains("inconsistent data type across values") || lower.contains("inconsistent metadata across values") {
+        return Error::new(SqlState::DATATYPE_MISMATCH, "the VALUES of one column are of types that cannot be matched")
+            .with_detail(line);
     }
     if lower.contains("placeholder") || lower.contains("no value found for") {
         return Error::new(SqlState::INDETERMINATE_DATATYPE, line);

@@ -38,12 +38,24 @@ fn values_that_do_not_fit() {
 }
 
 #[test]
+fn numbers_with_too_many_digits() {
+    let message = "123456.00 is too large to store in a Decimal128 of precision 6. Max is 9999.99";
+    let error = Error::from(ArrowError::InvalidArgumentError(message.into()));
+    check(error.clone(), "22003", "numeric field overflow");
+    assert_eq!(
+        error.detail.as_deref(),
+        Some("A field with precision 6, scale 2 must round to an absolute value less than 10^4.")
+    );
+}
+
+#[test]
 fn names_that_are_not_there() {
     let missing = |relation: Option<&str>| {
-        DataFusionError::from(SchemaError::FieldNotFound {
+        let missing = SchemaError::FieldNotFound {
             field: Box::new(Column::new(relation.map(TableReference::bare), "quantty")),
             valid_fields: vec![Column::new(Some("orders"), "quantity"), Column::new(Some("orders"), "id")],
-        })
+        };
+        DataFusionError::SchemaError(Box::new(missing), Box::new(None))
     };
     let error = Error::from(missing(None));
     check(error.clone(), "42703", "column \"quantty\" does not exist");

@@ -131,7 +131,10 @@ impl TableProvider for RelationTable {
 
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
         let key = &self.entry.object.primary_key;
-        let is_useful = |filter: &Expr| !self.reader.is_for_view() && key.iter().any(|column| equal_to(filter, self.schema.field(*column)).is_some());
+        let is_useful = |filter: &Expr| {
+            !self.reader.is_for_view()
+                && key.iter().any(|column| equal_to(filter, self.schema.field(*column)).is_some())
+        };
         let support = |filter: &&Expr| match is_useful(filter) {
             // The filter is applied again, which costs nothing on one row.
             true => TableProviderFilterPushDown::Inexact,

@@ -44,8 +44,8 @@ const ACCEPTED: &str = "Accepted for compatibility; has no effect.";
 /// In the order of their names, as `SHOW ALL` lists them.
 pub(super) const KNOWN: &[Known] = &[
     known("application_name", "", Rule::Text, "The name that the client gave itself."),
-    known("background_ddl", "off", Rule::Switch, ACCEPTED),
     known("backfill_rate_limit", "default", Rule::Text, ACCEPTED),
+    known("background_ddl", "off", Rule::Switch, ACCEPTED),
     known("batch_parallelism", "default", Rule::Text, ACCEPTED),
     known("bytea_output", "hex", Rule::Only(&["hex"]), "How bytea is written."),
     known("check_function_bodies", "on", Rule::Switch, ACCEPTED),
@@ -77,9 +77,9 @@ pub(super) const KNOWN: &[Known] = &[
     known("lc_numeric", "C", Rule::Text, ACCEPTED),
     known("lc_time", "C", Rule::Text, ACCEPTED),
     known("lock_timeout", "0", Rule::Duration, ACCEPTED),
+    known("maintenance_work_mem", "64MB", Rule::Text, ACCEPTED),
     known("max_identifier_length", "63", Rule::Fixed, "How long a name should be at most."),
     known("max_index_keys", "32", Rule::Fixed, "How many columns a key may have."),
-    known("maintenance_work_mem", "64MB", Rule::Text, ACCEPTED),
     known("query_mode", "auto", Rule::OneOf(&["auto", "local", "distributed"]), ACCEPTED),
     known("role", "none", Rule::Only(&["none"]), "The role that statements run as."),
     known("row_security", "on", Rule::Switch, ACCEPTED),

@@ -16,7 +16,7 @@ async fn names_are_taken_and_freed() {
         ERROR 42P07: relation \"t\" already exists
         > DROP VIEW t
         ERROR 42809: \"t\" is not a view
-        HINT: It is a table. Use DROP TABLE to remove it.
+        HINT: It is a table: say TABLE instead.
         > DROP TABLE IF EXISTS nothing, t
         NOTICE: table \"nothing\" does not exist, skipping
         DROP TABLE

@@ -18,7 +18,14 @@ async fn describe(session: &mut Session, sql: &str, hints: &[Option<Field>]) -> 
     let parameters: Vec<String> = description.parameters.iter().map(|field| name(field)).collect();
     let columns = description.columns.map_or_else(
         || "nothing".to_owned(),
-        |schema| schema.fields().iter().map(|field| format!("{} {}", field.name(), name(field))).collect::<Vec<_>>().join(", "),
+        |schema| {
+            schema
+                .fields()
+                .iter()
+                .map(|field| format!("{} {}", field.name(), name(field)))
+                .collect::<Vec<_>>()
+                .join(", ")
+        },
     );
     format!("({}) -> {columns}", parameters.join(", "))
 }
@@ -35,13 +42,20 @@ async fn types_are_inferred() {
         ("INSERT INTO t (n, id) VALUES ($1, $2), ($3, $4)", "(smallint, uuid, smallint, uuid) -> nothing"),
         ("INSERT INTO t (id, at) SELECT $1, $2 RETURNING n", "(uuid, timestamp with time zone) -> n smallint"),
         ("UPDATE t SET at = $1, n = n + $2 WHERE id = $3", "(timestamp with time zone, smallint, uuid) -> nothing"),
-        ("DELETE FROM t WHERE name LIKE $1 RETURNING *",
-         "(text) -> id uuid, n smallint, at timestamp with time zone, name text"),
-        ("INSERT INTO t (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET name = $2 WHERE t.n = $3",
-         "(uuid, text, smallint) -> nothing"),
+        (
+            "DELETE FROM t WHERE name LIKE $1 RETURNING *",
+            "(text) -> id uuid, n smallint, at timestamp with time zone, name text",
+        ),
+        (
+            "INSERT INTO t (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET name = $2 WHERE t.n = $3",
+            "(uuid, text, smallint) -> nothing",
+        ),
         ("SHOW timezone", "() -> TimeZone text"),
         ("EXPLAIN SELECT 1", "() -> QUERY PLAN text"),
-        ("SUBSCRIBE t", "() -> freshet_epoch bigint, freshet_diff bigint, id uuid, n smallint, at timestamp with time zone, name text"),
+        (
+            "SUBSCRIBE t",
+            "() -> freshet_epoch bigint, freshet_diff bigint, id uuid, n smallint, at timestamp with time zone, name text",
+        ),
         ("CREATE TABLE u (a int)", "() -> nothing"),
     ] {
         assert_eq!(describe(&mut session, sql, &[]).await, expected, "{sql}");
@@ -62,10 +76,22 @@ async fn values_are_bound() {
         ("INSERT INTO t VALUES ($1, $2), ($3, 'two')", vec![number(1), text("one"), number(2)], "INSERT 0 2\n"),
         ("INSERT INTO t VALUES ($1, $2)", vec![number(3), ScalarValue::Utf8(None)], "INSERT 0 1\n"),
         ("SELECT name FROM t WHERE id = $1", vec![number(2)], "two\nSELECT 1\n"),
-        ("SELECT id FROM t WHERE id < $1 ORDER BY id LIMIT $2", vec![number(9), ScalarValue::Int64(Some(1))], "1\nSELECT 1\n"),
-        ("UPDATE t SET name = $1 || '!' WHERE id = $2 RETURNING name, $3::text", vec![text("x"), number(1), text("y")], "x!|y\nUPDATE 1\n"),
+        (
+            "SELECT id FROM t WHERE id < $1 ORDER BY id LIMIT $2",
+            vec![number(9), ScalarValue::Int64(Some(1))],
+            "1\nSELECT 1\n",
+        ),
+        (
+            "UPDATE t SET name = $1 || '!' WHERE id = $2 RETURNING name, $3::text",
+            vec![text("x"), number(1), text("y")],
+            "x!|y\nUPDATE 1\n",
+        ),
         ("DELETE FROM t WHERE id IN ($1, $2)", vec![number(1), number(3)], "DELETE 2\n"),
-        ("INSERT INTO t VALUES ($1, 'x') ON CONFLICT (id) DO UPDATE SET name = $2 RETURNING *", vec![number(2), text("new")], "2|new\nINSERT 0 1\n"),
+        (
+            "INSERT INTO t VALUES ($1, 'x') ON CONFLICT (id) DO UPDATE SET name = $2 RETURNING *",
+            vec![number(2), text("new")],
+            "2|new\nINSERT 0 1\n",
+        ),
     ] {
         assert_eq!(run_with(&mut session, sql, &values).await, expected, "{sql}");
     }

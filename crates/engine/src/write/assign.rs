@@ -16,7 +16,8 @@ use crate::{Error, SqlState};
 pub(crate) fn assign_column(value: Expr, from: &Field, is_literal: bool, to: &Field) -> Result<Expr, Error> {
     let is_open = *from.data_type() == DataType::Null || is_literal && is_text(from);
     if !is_open && !is_assignable(from, to) {
-        let name = |field: &Field| PgType::from_field(field).map_or_else(|| field.data_type().to_string(), |one| one.name());
+        let name =
+            |field: &Field| PgType::from_field(field).map_or_else(|| field.data_type().to_string(), |one| one.name());
         return Err(Error::new(
             SqlState::DATATYPE_MISMATCH,
             format!("column \"{}\" is of type {} but expression is of type {}", to.name(), name(to), name(from)),

@@ -17,7 +17,8 @@ pub(crate) fn conform(target: &Target, columns: Vec<ArrayRef>, rows: usize) -> R
     let schema = &target.entry.object.columns;
     let mut kept = Vec::with_capacity(columns.len());
     for (column, field) in columns.iter().zip(schema.fields()) {
-        let column = if column.data_type() == field.data_type() { Arc::clone(column) } else { cast(column, field.data_type())? };
+        let column =
+            if column.data_type() == field.data_type() { Arc::clone(column) } else { cast(column, field.data_type())? };
         kept.push(column);
     }
     for (column, field) in kept.iter().zip(schema.fields()) {

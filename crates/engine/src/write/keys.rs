@@ -60,8 +60,7 @@ pub(crate) fn find_rows(
     let (inserted, deleted) = (pending.inserted()?, pending.deleted()?);
     let inserted_keys = codec.encode(codec.keys(&inserted)?.columns())?;
     let deleted_keys = codec.encode(codec.keys(&deleted)?.columns())?;
-    let come: HashMap<&[u8], usize> =
-        inserted_keys.iter().enumerate().map(|(row, key)| (key.data(), row)).collect();
+    let come: HashMap<&[u8], usize> = inserted_keys.iter().enumerate().map(|(row, key)| (key.data(), row)).collect();
     let gone: HashSet<&[u8]> = deleted_keys.iter().map(|key| key.data()).collect();
     let offset = rows.num_rows();
     for (key, place) in codec.encode(keys.columns())?.iter().zip(&mut places) {
@@ -119,13 +118,10 @@ pub(crate) fn duplicate_key(target: &Target, keys: &RecordBatch, row: usize) -> 
     let constraint = constraint_name(table);
     let schema = keys.schema();
     let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    Error::new(
-        SqlState::UNIQUE_VIOLATION,
-        format!("duplicate key value violates unique constraint \"{constraint}\""),
-    )
-    .with_detail(format!("Key ({})=({}) already exists.", names.join(", "), values(keys.columns(), row)))
-    .about_table(table)
-    .about_constraint(&constraint)
+    Error::new(SqlState::UNIQUE_VIOLATION, format!("duplicate key value violates unique constraint \"{constraint}\""))
+        .with_detail(format!("Key ({})=({}) already exists.", names.join(", "), values(keys.columns(), row)))
+        .about_table(table)
+        .about_constraint(&constraint)
 }
 
 /// The name that Postgres gives a table's primary key.

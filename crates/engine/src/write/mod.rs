@@ -94,8 +94,8 @@ pub(crate) async fn run<C: TableChange>(
         if is_nothing || session.keep(&writes)? {
             return outcome();
         }
-        match session.engine.runtime().commit(writes).await {
-            Ok(_) => return outcome(),
+        match session.write(writes).await {
+            Ok(()) => return outcome(),
             Err(CommitError::Conflict) => {
                 tracing::debug!(verb, "computed again: the rows were changed meanwhile");
                 tokio::task::yield_now().await;

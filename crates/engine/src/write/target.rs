@@ -26,9 +26,7 @@ impl Target {
         let entry = reader.catalog.get(&name)?;
         let object = &entry.object;
         match (object.kind, &entry.relation) {
-            (ObjectKind::Table, Some(relation)) => {
-                Ok(Target { entry: Arc::clone(entry), relation: relation.clone() })
-            }
+            (ObjectKind::Table, Some(relation)) => Ok(Target { entry: Arc::clone(entry), relation: relation.clone() }),
             (ObjectKind::View, _) => Err(Error::new(
                 SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("cannot {doing} view \"{}\"", object.name),
@@ -89,10 +87,7 @@ pub(crate) fn column_index(target: &Target, name: &str) -> Result<usize, Error> 
 }
 
 /// What `SET a = 1, (b, c) = (2, 3)` assigns: a column and its new value each.
-pub(crate) fn set_columns(
-    target: &Target,
-    assignments: &[ast::Assignment],
-) -> Result<Vec<(usize, ast::Expr)>, Error> {
+pub(crate) fn set_columns(target: &Target, assignments: &[ast::Assignment]) -> Result<Vec<(usize, ast::Expr)>, Error> {
     let mut set: Vec<(usize, ast::Expr)> = Vec::new();
     for assignment in assignments {
         let pairs: Vec<(&ast::ObjectName, &ast::Expr)> = match (&assignment.target, &assignment.value) {
@@ -136,17 +131,8 @@ pub(crate) fn or_default(target: &Target, column: usize, value: &ast::Expr) -> a
     }
 }
 
-/// A column's default, of the column's type: null if it has none.
+/// A column's default: null if it has none.
 pub(crate) fn default_of(target: &Target, column: usize) -> ast::Expr {
-    let declared = target.entry.declared.get(column);
-    match declared.and_then(|declared| declared.default.clone().zip(Some(declared.data_type.clone()))) {
-        Some((default, data_type)) => ast::Expr::Cast {
-            kind: ast::CastKind::Cast,
-            expr: Box::new(default),
-            data_type,
-            array: false,
-            format: None,
-        },
-        None => ast::Expr::value(ast::Value::Null),
-    }
+    let default = target.entry.defaults.get(column).cloned().flatten();
+    default.unwrap_or_else(|| ast::Expr::value(ast::Value::Null))
 }

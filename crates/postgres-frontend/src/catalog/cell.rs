@@ -33,7 +33,6 @@ pub(crate) enum Kind {
     Int8,
     Oid,
     Real,
-    Double,
     Text,
     Name,
     Char,
@@ -58,7 +57,6 @@ impl Kind {
             Self::Int8 => PgType::BigInt,
             Self::Oid => PgType::Oid,
             Self::Real => PgType::Real,
-            Self::Double => PgType::Double,
             Self::Text => PgType::Text,
             Self::Name => PgType::Name,
             Self::Char => PgType::SystemChar,
@@ -173,10 +171,6 @@ impl Cell {
             Self::Text(text) => Some(text),
             _ => None,
         }
-    }
-
-    pub(crate) fn is_null(&self) -> bool {
-        *self == Self::Null
     }
 }
 

@@ -16,24 +16,24 @@ use std::sync::{Arc, Weak};
 use datafusion::catalog::SchemaProvider;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::sql::sqlparser::ast;
-use engine::{CatalogSnapshot, Engine, Extension, SessionInfo};
+use engine::{Engine, Extension, Object, SessionInfo};
 
 use self::tables::SystemSchema;
 use self::world::Lookup;
 
 /// Where the objects of the database are read from.
 pub(crate) trait Objects: Send + Sync {
-    /// What there is now.
-    fn snapshot(&self) -> Arc<CatalogSnapshot>;
+    /// What there is now, oldest first.
+    fn objects(&self) -> Vec<Arc<Object>>;
 }
 
 /// The engine keeps its extensions: one that kept the engine in turn would never be freed.
 struct EngineObjects(Weak<Engine>);
 
 impl Objects for EngineObjects {
-    fn snapshot(&self) -> Arc<CatalogSnapshot> {
+    fn objects(&self) -> Vec<Arc<Object>> {
         // Without an engine there is nothing, and soon nobody to ask.
-        self.0.upgrade().map(|engine| engine.catalog().snapshot()).unwrap_or_default()
+        self.0.upgrade().map(|engine| engine.catalog().snapshot().objects.clone()).unwrap_or_default()
     }
 }
 

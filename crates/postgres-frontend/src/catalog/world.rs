@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::{CatalogSnapshot, Object, SessionInfo};
+use engine::{Object, SessionInfo};
 use postgres_types::Type;
 use sql::ObjectKind;
 
@@ -47,13 +47,13 @@ impl std::fmt::Debug for Lookup {
 impl Lookup {
     /// What there is now.
     pub(crate) fn world(&self) -> World {
-        World { snapshot: self.objects.snapshot(), session: self.session.clone() }
+        World { objects: self.objects.objects(), session: self.session.clone() }
     }
 }
 
 /// What there was at one moment, for one session.
 pub(crate) struct World {
-    snapshot: Arc<CatalogSnapshot>,
+    objects: Vec<Arc<Object>>,
     pub(crate) session: SessionInfo,
 }
 
@@ -71,7 +71,7 @@ pub(crate) enum Relation<'a> {
 impl World {
     /// The database's relations; sinks are none.
     pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
-        self.snapshot.objects.iter().map(Arc::as_ref).filter(|object| object.kind != ObjectKind::Sink)
+        self.objects.iter().map(Arc::as_ref).filter(|object| object.kind != ObjectKind::Sink)
     }
 
     /// The tables that have a primary key.
@@ -266,7 +266,7 @@ pub(crate) fn quote_literal(text: &str) -> String {
 }
 
 /// Words that cannot be a column's name without quotes.
-const RESERVED: [&str; 77] = [
+pub(crate) const RESERVED: [&str; 77] = [
     "all", "analyse", "analyze", "and", "any", "array", "as", "asc", "asymmetric", "both", "case", "cast", "check",
     "collate", "column", "constraint", "create", "current_catalog", "current_date", "current_role", "current_time",
     "current_timestamp", "current_user", "default", "deferrable", "desc", "distinct", "do", "else", "end", "except",

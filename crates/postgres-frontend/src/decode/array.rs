@@ -60,7 +60,7 @@ pub(super) fn read_binary(mut body: Body, element: &Type, target: &DataType) -> 
 }
 
 /// The elements of `{a,"b c",NULL}`, unquoted.
-pub(super) fn split(literal: &str) -> Result<Vec<Option<String>>, Error> {
+pub(crate) fn split(literal: &str) -> Result<Vec<Option<String>>, Error> {
     let malformed = || Error::request("22P02", format!("malformed array literal: \"{literal}\""));
     let inner = literal.trim().strip_prefix('{').and_then(|inner| inner.strip_suffix('}')).ok_or_else(malformed)?;
     let mut elements = Vec::new();

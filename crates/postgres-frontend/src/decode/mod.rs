@@ -12,6 +12,7 @@ use crate::encode::Format;
 use crate::error::Error;
 use crate::types::WireType;
 
+pub(crate) use array::split as split_array;
 pub(crate) use text::parse_uuid;
 
 /// A parameter that was sent as the type `sent` (an OID), brought to the Arrow type that `field` has.

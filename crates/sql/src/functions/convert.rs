@@ -5,10 +5,14 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, Float32Array, Float64Array, PrimitiveArray, StringArray, StringBuilder,
+    Array, ArrayRef, AsArray, BinaryArray, Float32Array, Float64Array, IntervalMonthDayNanoArray, ListBuilder,
+    PrimitiveArray, StringArray, StringBuilder,
 };
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{
+    DataType, Field, FieldRef, Float32Type, Float64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+    TimestampMicrosecondType,
+};
 use datafusion::common::utils::take_function_args;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
@@ -16,7 +20,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
-use super::json_text;
+use super::{array_text, interval_text, json_text};
 use super::to_char::write_timestamp;
 use crate::types::{PgType, TYPE_KEY};
 
@@ -35,9 +39,13 @@ pub(crate) enum Conversion {
     Char { length: u32, is_assignment: bool },
     /// `\x0aff` or escaped text to bytes.
     Bytea,
+    /// Text to interval.
+    Interval,
+    /// An array's text to its elements' texts.
+    Elements,
     /// A float to the nearest whole one, the even one of two.
     RoundToEven,
-    /// Postgres' text of a float, timestamp or bytea, or of what is kept as text.
+    /// Postgres' text of a float, timestamp, interval, bytea or array, or of what is kept as text.
     Text,
 }
 
@@ -45,6 +53,13 @@ pub(crate) enum Conversion {
 pub(crate) fn convert(conversion: Conversion, operand: Expr) -> Expr {
     let signature = Signature::any(1, Volatility::Immutable);
     ScalarUDF::new_from_impl(Convert { conversion, signature }).call(vec![operand])
+}
+
+/// Whether the expression is a float that has been rounded for a cast to an integer.
+pub(crate) fn is_rounded(expression: &Expr) -> bool {
+    let Expr::ScalarFunction(call) = expression else { return false };
+    let convert = call.func.inner().downcast_ref::<Convert>();
+    convert.is_some_and(|convert| convert.conversion == Conversion::RoundToEven)
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -62,6 +77,8 @@ impl Convert {
             Conversion::Varchar { length, .. } => PgType::Varchar(Some(length)),
             Conversion::Char { length, .. } => PgType::Char(length),
             Conversion::Bytea => PgType::Bytea,
+            Conversion::Interval => PgType::Interval,
+            Conversion::Elements => PgType::Array(Box::new(PgType::Text)),
             Conversion::RoundToEven => PgType::Double,
             Conversion::Text => PgType::Text,
         }
@@ -77,6 +94,8 @@ impl ScalarUDFImpl for Convert {
             Conversion::Varchar { .. } => "to_varchar",
             Conversion::Char { .. } => "to_bpchar",
             Conversion::Bytea => "to_bytea",
+            Conversion::Interval => "to_interval",
+            Conversion::Elements => "to_array",
             Conversion::RoundToEven => "rint",
             Conversion::Text => "to_text",
         }
@@ -99,7 +118,11 @@ impl ScalarUDFImpl for Convert {
         let data_type = self.return_type(&[argument.data_type().clone()])?;
         let field = Field::new(self.name(), data_type, argument.is_nullable());
         Ok(Arc::new(match self.conversion {
-            Conversion::RoundToEven | Conversion::Text | Conversion::Bytea => field,
+            Conversion::RoundToEven
+            | Conversion::Text
+            | Conversion::Bytea
+            | Conversion::Interval
+            | Conversion::Elements => field,
             _ => field.with_metadata(HashMap::from([(TYPE_KEY.to_owned(), self.pg_type().name())])),
         }))
     }
@@ -130,6 +153,13 @@ impl Convert {
                 let bytes = texts.as_string::<i32>().iter().map(|text| text.map(bytes_of).transpose());
                 Ok(Arc::new(bytes.collect::<Result<BinaryArray>>()?))
             }
+            Conversion::Interval => {
+                let texts = cast(array, &DataType::Utf8)?;
+                let parse = |text: &str| interval_text::parse(text).ok_or_else(|| invalid("interval", text));
+                let intervals = texts.as_string::<i32>().iter().map(|text| text.map(parse).transpose());
+                Ok(Arc::new(intervals.collect::<Result<IntervalMonthDayNanoArray>>()?))
+            }
+            Conversion::Elements => elements_of(array),
             _ => {
                 let texts = cast(array, &DataType::Utf8)?;
                 let converted =
@@ -153,7 +183,11 @@ impl Convert {
                 let missing = (length as usize).saturating_sub(text.chars().count());
                 Ok(format!("{text}{}", " ".repeat(missing)))
             }
-            Conversion::Bytea | Conversion::RoundToEven | Conversion::Text => Ok(text.to_owned()),
+            Conversion::Bytea
+            | Conversion::Interval
+            | Conversion::Elements
+            | Conversion::RoundToEven
+            | Conversion::Text => Ok(text.to_owned()),
         }
     }
 }
@@ -272,9 +306,55 @@ fn text_of(array: &ArrayRef) -> Result<ArrayRef> {
                 }));
             }
         }
+        DataType::Interval(_) => {
+            let values = cast(array, &DataType::Interval(IntervalUnit::MonthDayNano))?;
+            let values = values.as_primitive::<IntervalMonthDayNanoType>();
+            each(values, &mut out, interval_text::write);
+        }
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
+            let lists = cast(array, &DataType::new_list(text_elements(array.data_type()), true))?;
+            for list in lists.as_list::<i32>().iter() {
+                let Some(list) = list else {
+                    out.append_null();
+                    continue;
+                };
+                let texts = text_of(&list)?;
+                let mut text = String::new();
+                array_text::write(texts.as_string::<i32>().iter(), &mut text);
+                out.append_value(text);
+            }
+        }
         _ => return Ok(cast(array, &DataType::Utf8)?),
     }
     Ok(Arc::new(out.finish()))
+}
+
+/// What the elements of a list are, to be written one by one.
+fn text_elements(list: &DataType) -> DataType {
+    match list {
+        DataType::List(element) | DataType::LargeList(element) | DataType::FixedSizeList(element, _) => {
+            element.data_type().clone()
+        }
+        _ => DataType::Utf8,
+    }
+}
+
+fn elements_of(array: &ArrayRef) -> Result<ArrayRef> {
+    let texts = cast(array, &DataType::Utf8)?;
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    for text in texts.as_string::<i32>() {
+        match text {
+            None => lists.append_null(),
+            Some(text) => {
+                let elements = array_text::parse(text).ok_or_else(|| {
+                    DataFusionError::Execution(format!("malformed array literal: \"{text}\""))
+                })?;
+                elements.iter().for_each(|element| lists.values().append_option(element.as_deref()));
+                lists.append(true);
+            }
+        }
+    }
+    Ok(Arc::new(lists.finish()))
 }
 
 fn each<T: arrow::datatypes::ArrowPrimitiveType>(

@@ -5,9 +5,12 @@
 
 pub(crate) mod checked;
 pub(crate) mod convert;
+mod array_text;
+pub(crate) mod interval_text;
 pub(crate) mod json;
 mod json_text;
-mod modulo;
+mod named;
+pub(crate) mod time_difference;
 mod to_char;
 
 use std::sync::Arc;
@@ -17,6 +20,9 @@ use datafusion::logical_expr::ScalarUDF;
 /// What a session has besides DataFusion's functions; one of the same name replaces it.
 pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
     let mut functions = json::all();
-    functions.extend([to_char::function(), modulo::function()]);
+    functions.extend(named::all());
+    functions.push(to_char::function());
+    functions.push(Arc::new(datafusion::functions::math::signum().as_ref().clone().with_aliases(["sign"])));
+    functions.push(Arc::new(datafusion::functions::math::ceil().as_ref().clone().with_aliases(["ceiling"])));
     functions
 }

@@ -225,6 +225,12 @@ fn create_view(cursor: &mut Cursor<'_>, materialized: bool, or_replace: bool) ->
         return Err(cursor.unsupported(format!("{clause} of a view")));
     }
     cursor.expect("as")?;
+    // sqlparser would take `EMIT` for an alias.
+    if (0..cursor.rest().len()).any(|ahead| cursor.peek_word(ahead).as_deref() == Some("emit") && {
+        cursor.peek_word(ahead + 1).as_deref() == Some("on")
+    }) {
+        return Err(cursor.unsupported("EMIT ON WINDOW CLOSE"));
+    }
     let query = query::query(cursor)?;
     if materialized {
         let _ = cursor.accept(&["with", "data"]);
@@ -234,7 +240,6 @@ fn create_view(cursor: &mut Cursor<'_>, materialized: bool, or_replace: bool) ->
         (&["with", "check"], "WITH CHECK OPTION"),
         (&["with", "local"], "WITH CHECK OPTION"),
         (&["with", "cascaded"], "WITH CHECK OPTION"),
-        (&["emit"], "EMIT ON WINDOW CLOSE"),
     ] {
         if cursor.at_words(words) {
             return Err(cursor.unsupported(name));

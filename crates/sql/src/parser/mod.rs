@@ -29,7 +29,7 @@ use crate::{Error, ObjectKind, Parsed, Statement};
 
 /// The longest chain of operators without a parenthesis or comma. Each link is a level of the
 /// syntax tree, and code that walks trees does so on the stack.
-const CHAIN_MAX: usize = 4_000;
+const CHAIN_MAX: usize = 2_000;
 
 /// The statements of a string, in order. Empty ones and comments leave nothing.
 pub fn parse(sql: &str) -> Result<Vec<Parsed>, Error> {
@@ -37,11 +37,7 @@ pub fn parse(sql: &str) -> Result<Vec<Parsed>, Error> {
     let mut tokens = Vec::new();
     let tokenized = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location_into_buf(&mut tokens);
     if let Err(error) = tokenized {
-        return Err(Error::Syntax {
-            message: lower_first(&error.message),
-            position: text.position(error.location),
-            detail: None,
-        });
+        return Err(text.error_in_token(&error));
     }
     tokens.retain(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
     check_chains(&tokens)?;
@@ -131,10 +127,4 @@ fn count(depths: &mut [usize], is_operator: bool) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
-}
-
-/// Postgres' messages start in lower case.
-fn lower_first(message: &str) -> String {
-    let mut characters = message.chars();
-    characters.next().map_or(String::new(), |first| first.to_lowercase().collect::<String>() + characters.as_str())
 }

@@ -1,7 +1,9 @@
 //! Queries and table changes: sqlparser's, less what other databases have and Postgres doesn't,
 //! and less what DataFusion would quietly ignore.
 
-use sqlparser::ast::{self, SetExpr};
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{self, SetExpr, VisitMut, VisitorMut};
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
@@ -46,9 +48,51 @@ pub(super) fn select_all_from(cursor: &mut Cursor<'_>) -> Result<Box<ast::Query>
     Cursor::new(cursor.text, tokens).delegate(|parser| parser.parse_query())
 }
 
+/// Refuses in a query and those within it what is not Postgres', or would be ignored.
 fn check_query(query: &mut ast::Query) -> Result<(), Error> {
+    match query.visit(&mut Check) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+struct Check;
+
+impl VisitorMut for Check {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut ast::Query) -> ControlFlow<Error> {
+        match check_clauses(query).and_then(|()| check_body(&query.body)) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(error),
+        }
+    }
+
+    fn pre_visit_table_factor(&mut self, table: &mut ast::TableFactor) -> ControlFlow<Error> {
+        let sample = match table {
+            ast::TableFactor::Table { sample, .. } => sample,
+            ast::TableFactor::Derived { sample, .. } => sample,
+            _ => &None,
+        };
+        if sample.is_some() {
+            return ControlFlow::Break(Error::unsupported("TABLESAMPLE"));
+        }
+        match table {
+            ast::TableFactor::Table { with_hints, version, .. } if !with_hints.is_empty() || version.is_some() => {
+                ControlFlow::Break(Error::unsupported("this clause after a table"))
+            }
+            ast::TableFactor::Pivot { .. } | ast::TableFactor::Unpivot { .. } => {
+                ControlFlow::Break(Error::unsupported("PIVOT"))
+            }
+            ast::TableFactor::MatchRecognize { .. } => ControlFlow::Break(Error::unsupported("MATCH_RECOGNIZE")),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn check_clauses(query: &mut ast::Query) -> Result<(), Error> {
     if !query.locks.is_empty() {
-        return Err(Error::unsupported("FOR UPDATE and FOR SHARE"));
+        return Err(Error::unsupported("FOR UPDATE or FOR SHARE"));
     }
     if query.for_clause.is_some() || query.settings.is_some() || query.format_clause.is_some() {
         return Err(Error::unsupported("this clause after a query"));
@@ -59,21 +103,15 @@ fn check_query(query: &mut ast::Query) -> Result<(), Error> {
     if let Some(fetch) = query.fetch.take() {
         query.limit_clause = Some(limit_from_fetch(fetch, query.limit_clause.take())?);
     }
-    if let Some(with) = &mut query.with {
-        for cte in &mut with.cte_tables {
-            check_query(&mut cte.query)?;
-        }
-    }
-    check_body(&mut query.body)
+    Ok(())
 }
 
-fn check_body(body: &mut SetExpr) -> Result<(), Error> {
+fn check_body(body: &SetExpr) -> Result<(), Error> {
     match body {
         SetExpr::Select(select) if select.into.is_some() => Err(Error::unsupported("SELECT INTO")),
         SetExpr::Select(select) if select.top.is_some() => Err(Error::unsupported("TOP")),
         SetExpr::Select(select) if !select.lateral_views.is_empty() => Err(Error::unsupported("LATERAL VIEW")),
-        SetExpr::Select(_) | SetExpr::Values(_) => Ok(()),
-        SetExpr::Query(query) => check_query(query),
+        SetExpr::Select(_) | SetExpr::Values(_) | SetExpr::Query(_) => Ok(()),
         SetExpr::SetOperation { left, right, .. } => {
             check_body(left)?;
             check_body(right)

@@ -1,1 +1,121 @@
+//! Texts and the statements in them, as tables of text.
 
+use std::fmt::Write;
+
+use crate::*;
+
+#[test]
+fn statements() {
+    for file in ["create", "others", "queries", "errors"] {
+        golden::check(&format!("src/parser/tests/{file}.txt"), |text| match parse(text) {
+            Ok(statements) => statements.iter().map(|parsed| summary(&parsed.statement) + "\n").collect(),
+            Err(error) => {
+                let (position, detail) = match &error {
+                    Error::Syntax { position, detail, .. } => (*position, detail.clone()),
+                    Error::Unsupported { position, .. } => (*position, None),
+                    _ => (None, None),
+                };
+                let mut out = format!("error: {error}");
+                if let Some(position) = position {
+                    let _ = write!(out, " [{position}]");
+                }
+                if let Some(detail) = detail {
+                    let _ = write!(out, "\n{detail}");
+                }
+                out
+            }
+        });
+    }
+}
+
+#[test]
+fn each_statement_has_its_text() {
+    let text = "SELECT 1 ;; -- no\n SELECT 'ä;'  /* ; */ ; \n\nINSERT INTO t VALUES ('ö') -- end";
+    let texts = parse(text).expect("valid").into_iter().map(|parsed| parsed.sql).collect::<Vec<_>>();
+    assert_eq!(texts, ["SELECT 1", "SELECT 'ä;'", "INSERT INTO t VALUES ('ö')"]);
+}
+
+#[test]
+fn positions_count_characters() {
+    let position = |text| match parse(text) {
+        Err(Error::Syntax { position, .. }) => position,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(position("SELECT 1;\nSELECT 'ä' WHERE = t"), Some(28));
+    assert_eq!(position("SELEC 1"), Some(1));
+    assert_eq!(position("SELECT (1"), Some(10));
+}
+
+#[test]
+fn nothing_overflows_the_stack() {
+    let deep = format!("SELECT {}1{}", "(".repeat(100_000), ")".repeat(100_000));
+    let long = format!("SELECT 1{}", " + 1".repeat(100_000));
+    let many_rows = format!("INSERT INTO t VALUES {}", vec!["(-1, 'a')"; 20_000].join(", "));
+    assert!(matches!(parse(&deep), Err(Error::TooComplex)));
+    assert!(matches!(parse(&long), Err(Error::TooComplex)));
+    assert!(parse(&many_rows).is_ok());
+    assert!(parse(&format!("SELECT 1{}", " + 1".repeat(1_000))).is_ok());
+}
+
+fn name(name: &Name) -> String {
+    match &name.schema {
+        Some(schema) => format!("{schema}.{}", name.name),
+        None => name.name.clone(),
+    }
+}
+
+fn columns(columns: &[ColumnDefinition]) -> String {
+    let columns = columns.iter().map(|column| {
+        let default = column.default.as_ref().map(|value| format!(" default {value}")).unwrap_or_default();
+        let not_null = if column.not_null { " not null" } else { "" };
+        format!("{} {}{not_null}{default}", column.name, column.data_type)
+    });
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+fn summary(statement: &Statement) -> String {
+    match statement {
+        Statement::Query(query) => format!("query: {query}"),
+        Statement::Insert(insert) => format!("insert: {insert}"),
+        Statement::Update(update) => format!("update: {update}"),
+        Statement::Delete(delete) => format!("delete: {delete}"),
+        Statement::CreateTable(table) => format!(
+            "create table {}{}: {}; key {:?}",
+            name(&table.name),
+            if table.if_not_exists { " if not exists" } else { "" },
+            columns(&table.columns),
+            table.primary_key
+        ),
+        Statement::CreateSource(source) => format!(
+            "create source {}{}: {}; with {:?}; format {:?}",
+            name(&source.name),
+            if source.if_not_exists { " if not exists" } else { "" },
+            columns(&source.columns),
+            source.with,
+            source.format.as_ref().map(|format| (&format.format, &format.encode, &format.options))
+        ),
+        Statement::CreateView(view) => format!(
+            "create {}view {}{}{} {:?}: {}",
+            if view.materialized { "materialized " } else { "" },
+            name(&view.name),
+            if view.or_replace { " or replace" } else { "" },
+            if view.if_not_exists { " if not exists" } else { "" },
+            view.columns,
+            view.query
+        ),
+        Statement::CreateSink(sink) => format!("create sink {}: {}; with {:?}", name(&sink.name), sink.query, sink.with),
+        Statement::Drop(drop) => format!(
+            "drop {:?} {}{}{}",
+            drop.kind,
+            drop.names.iter().map(name).collect::<Vec<_>>().join(", "),
+            if drop.if_exists { " if exists" } else { "" },
+            if drop.cascade { " cascade" } else { "" }
+        ),
+        Statement::Explain(inner) => format!("explain {}", summary(inner)),
+        Statement::Subscribe(subscribe) => format!(
+            "subscribe: {}; snapshot {}, progress {}, as of {:?}",
+            subscribe.query, subscribe.snapshot, subscribe.progress, subscribe.as_of
+        ),
+        other => format!("{other:?}"),
+    }
+}

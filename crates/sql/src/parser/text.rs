@@ -1,7 +1,7 @@
 //! Where things are in the text: sqlparser's lines and columns as offsets, and its errors in Postgres' words.
 
 use sqlparser::parser::ParserError;
-use sqlparser::tokenizer::{Location, TokenWithSpan};
+use sqlparser::tokenizer::{Location, TokenWithSpan, TokenizerError};
 
 use crate::Error;
 
@@ -62,6 +62,21 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// Postgres' error for a token that does not end.
+    pub(super) fn error_in_token(&self, error: &TokenizerError) -> Error {
+        let rest = &self.sql[self.byte(error.location)..];
+        let message = if error.message.contains("nterminated string") {
+            format!("unterminated quoted string at or near \"{rest}\"")
+        } else if error.message.contains("close delimiter") {
+            format!("unterminated quoted identifier at or near \"{rest}\"")
+        } else if error.message.contains("comment") {
+            format!("unterminated /* comment at or near \"{rest}\"")
+        } else {
+            lower_first(&error.message)
+        };
+        Error::Syntax { message, position: self.position(error.location), detail: None }
+    }
+
     /// What sqlparser's error is to Postgres. `stopped_at`: where the parser was, for errors that don't say.
     pub(super) fn error_from(&self, error: ParserError, tokens: &[TokenWithSpan], stopped_at: usize) -> Error {
         let message = match error {
@@ -80,7 +95,8 @@ impl<'a> Text<'a> {
             Some(_) => self.error_at(token, expected),
             None => match self.error_at(token, None) {
                 Error::Syntax { message: short, position, .. } => {
-                    Error::Syntax { message: short, position, detail: Some(message) }
+                    let detail = message.split(" at Line: ").next().map(|detail| format!("{detail}."));
+                    Error::Syntax { message: short, position, detail }
                 }
                 other => other,
             },
@@ -93,4 +109,10 @@ fn location_in(message: &str) -> Option<Location> {
     let (_, place) = message.rsplit_once(" at Line: ")?;
     let (line, column) = place.split_once(", Column: ")?;
     Some(Location { line: line.trim().parse().ok()?, column: column.trim().parse().ok()? })
+}
+
+/// Postgres' messages start in lower case.
+fn lower_first(message: &str) -> String {
+    let mut characters = message.chars();
+    characters.next().map_or(String::new(), |first| first.to_lowercase().collect::<String>() + characters.as_str())
 }

@@ -42,8 +42,19 @@ fn widen(function: &str, arguments: &mut [Expr], schema: &DFSchema) -> bool {
     // A parameter may have no type yet; then a later analysis comes by again.
     let Ok(argument_type) = argument.get_type(schema) else { return false };
     let Some(wide) = wide_type(function, &argument_type) else { return false };
+    // DataFusion's own widening of an `integer`, seen on the second time: its sum is a `bigint`.
+    if function == "sum" && is_widened_integer(argument, schema) {
+        return false;
+    }
     *argument = cast(argument.clone(), wide);
     true
+}
+
+fn is_widened_integer(argument: &Expr, schema: &DFSchema) -> bool {
+    let Expr::Cast(cast) = argument else { return false };
+    let inner = cast.expr.get_type(schema);
+    cast.field.data_type() == &DataType::Int64
+        && matches!(inner, Ok(DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16))
 }
 
 fn wide_type(function: &str, argument: &DataType) -> Option<DataType> {

@@ -1,18 +1,16 @@
 //! Casts whose meaning in Postgres is more than Arrow's: checked text forms (uuid, jsonb, bytea),
 //! lengths, rounding to integers, and Postgres' text of floats and times.
 
-use std::sync::Arc;
-
-use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::functions::datetime;
 use datafusion::logical_expr::expr::Cast;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
 use datafusion::scalar::ScalarValue;
 
-use crate::functions::convert::{Conversion, convert};
+use super::operators;
+use crate::functions::convert::{Conversion, convert, is_rounded};
 use crate::types::PgType;
 
 pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -25,11 +23,6 @@ pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed
             if matches!(expr.as_ref(), Expr::Placeholder(_)) {
                 return Ok(Transformed::no(Expr::Cast(Cast { expr, field })));
             }
-            if let DataType::Timestamp(TimeUnit::Nanosecond, Some(zone)) = field.data_type()
-                && matches!(from.data_type(), DataType::Timestamp(..))
-            {
-                return Ok(Transformed::yes(at_time_zone(*expr, &from, Arc::clone(zone))));
-            }
             match explicit(&expr, &from, &field, false)? {
                 Some(expression) => Ok(Transformed::yes(expression)),
                 None => Ok(Transformed::no(Expr::Cast(Cast { expr, field }))),
@@ -40,6 +33,7 @@ pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed
             let (Some(left), Some(right)) = (operands.next(), operands.next()) else {
                 return Err(DataFusionError::Internal("mod has two arguments".to_owned()));
             };
+            let (left, right) = operators::typed_pair(left, right, schema);
             let expression = BinaryExpr::new(Box::new(left), Operator::Modulo, Box::new(right));
             Ok(Transformed::yes(Expr::BinaryExpr(expression)))
         }
@@ -72,16 +66,6 @@ fn is_coarse_division(left: &Expr, right: &Expr, schema: &DFSchema) -> bool {
     is_numeric && left_scale < DIVISION_SCALE && right_scale <= 6
 }
 
-/// `AT TIME ZONE`, which DataFusion binds as a cast to nanoseconds in that zone, as no type of ours
-/// is. A moment becomes the time on that zone's clocks, and such a time becomes a moment.
-fn at_time_zone(operand: Expr, from: &Field, zone: Arc<str>) -> Expr {
-    let in_zone = cast(operand, DataType::Timestamp(TimeUnit::Microsecond, Some(zone)));
-    match from.data_type() {
-        DataType::Timestamp(_, None) => cast(in_zone, PgType::TimestampTz.arrow()),
-        _ => datetime::to_local_time().call(vec![in_zone]),
-    }
-}
-
 /// The value as a column of type `to` stores it: an assignment cast, which refuses text that is too long.
 pub fn assign(expression: Expr, from: &Field, to: &Field) -> Result<Expr> {
     let converted = explicit(&expression, from, to, true)?;
@@ -94,10 +78,10 @@ pub fn assign(expression: Expr, from: &Field, to: &Field) -> Result<Expr> {
 }
 
 /// The cast as an expression of ours, or none where Arrow's does.
-fn explicit(operand: &Expr, from: &Field, to: &Field, is_assignment: bool) -> Result<Option<Expr>> {
+fn explicit(operand_of: &Expr, from: &Field, to: &Field, is_assignment: bool) -> Result<Option<Expr>> {
     let Some(target) = PgType::from_field(to) else { return Ok(None) };
     let Some(source) = PgType::from_field(from) else { return Ok(None) };
-    let operand = || operand.clone();
+    let operand = || operand_of.clone();
     let is_text = is_textual(&source);
     Ok(match (&source, &target) {
         _ if source == target && from.data_type() == to.data_type() => Some(operand()),
@@ -107,6 +91,11 @@ fn explicit(operand: &Expr, from: &Field, to: &Field, is_assignment: bool) -> Re
         (_, PgType::Jsonb) if is_text => Some(convert(Conversion::Jsonb, operand())),
         (_, PgType::Json) if is_text => Some(convert(Conversion::Json, operand())),
         (_, PgType::Uuid | PgType::Json | PgType::Jsonb) => return Err(no_cast(&source, &target)),
+        (_, PgType::Interval) if is_text => Some(convert(Conversion::Interval, operand())),
+        (_, PgType::Array(element)) if is_text => {
+            let texts = convert(Conversion::Elements, operand());
+            Some(if element.arrow() == DataType::Utf8 { texts } else { cast(texts, to.data_type().clone()) })
+        }
         (_, PgType::Bytea) if is_text => Some(convert(Conversion::Bytea, operand())),
         (_, PgType::Varchar(Some(length))) => {
             let text = as_text(operand(), from, &source);
@@ -118,6 +107,11 @@ fn explicit(operand: &Expr, from: &Field, to: &Field, is_assignment: bool) -> Re
         }
         (_, PgType::Text | PgType::Varchar(None) | PgType::Name | PgType::SystemChar) => {
             Some(as_text(operand(), from, &source))
+        }
+        (PgType::Real | PgType::Double, PgType::SmallInt | PgType::Integer | PgType::BigInt)
+            if is_rounded(operand_of) =>
+        {
+            None
         }
         (PgType::Real | PgType::Double, PgType::SmallInt | PgType::Integer | PgType::BigInt) => {
             Some(cast(convert(Conversion::RoundToEven, operand()), target.arrow()))
@@ -151,9 +145,13 @@ fn is_textual(source: &PgType) -> bool {
 /// A value's text as Postgres writes it.
 fn as_text(operand: Expr, from: &Field, source: &PgType) -> Expr {
     match source {
-        PgType::Real | PgType::Double | PgType::Timestamp | PgType::TimestampTz | PgType::Bytea => {
-            convert(Conversion::Text, operand)
-        }
+        PgType::Real
+        | PgType::Double
+        | PgType::Timestamp
+        | PgType::TimestampTz
+        | PgType::Interval
+        | PgType::Bytea
+        | PgType::Array(_) => convert(Conversion::Text, operand),
         // Its text is what is stored; only the note that it is more than text goes.
         PgType::Uuid | PgType::Json | PgType::Jsonb => convert(Conversion::Text, operand),
         _ if *from.data_type() == DataType::Utf8 => operand,

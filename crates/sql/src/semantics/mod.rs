@@ -1,12 +1,14 @@
 //! What an expression means to Postgres where DataFusion thinks otherwise. The same rules serve a
 //! query and a view.
 //!
-//! `operators` acts while the text is bound, `casts` and `aggregates` before DataFusion's type
-//! coercion, `arithmetic` after it, when every operand has its final type.
+//! `operators` acts while the text is bound, `casts`, `dates` and `aggregates` before DataFusion's
+//! type coercion, `arithmetic` after it, when every operand has its final type. All of it may run
+//! twice over one plan, and changes nothing the second time.
 
 mod aggregates;
 mod arithmetic;
 mod casts;
+mod dates;
 mod operators;
 #[cfg(test)]
 mod tests;
@@ -31,6 +33,7 @@ pub use operators::OperatorPlanner;
 pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
         Arc::new(Rewrite { name: "postgres_casts", rewrite: casts::rewrite }),
+        Arc::new(Rewrite { name: "postgres_dates", rewrite: dates::rewrite }),
         Arc::new(Rewrite { name: "postgres_aggregates", rewrite: aggregates::rewrite }),
         Arc::new(ResolveGroupingFunction::new()),
         Arc::new(TypeCoercion::new()),

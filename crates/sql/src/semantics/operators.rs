@@ -30,14 +30,19 @@ impl ExprPlanner for OperatorPlanner {
             return Ok(PlannerResult::Planned(function.call(vec![expression.left, expression.right])));
         }
         let RawBinaryExpr { op, left, right } = expression;
-        // An operand may not have a type, as a parameter; then there is nothing to go by.
-        let types = (field_of(&left, schema), field_of(&right, schema));
-        let (left, right) = match (integer(&left), integer(&right)) {
-            (Some(left), Some(right)) => (left, right),
-            _ => (beside(left, types.1.as_ref()), beside(right, types.0.as_ref())),
-        };
+        let (left, right) = typed_pair(left, right, schema);
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
     }
+}
+
+/// Two operands, each with the type that it has beside the other.
+pub(super) fn typed_pair(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
+    if let (Some(left), Some(right)) = (integer(&left), integer(&right)) {
+        return (left, right);
+    }
+    // An operand may not have a type, as a parameter; then there is nothing to go by.
+    let types = (field_of(&left, schema), field_of(&right, schema));
+    (beside(left, types.1.as_ref()), beside(right, types.0.as_ref()))
 }
 
 fn field_of(expression: &Expr, schema: &DFSchema) -> Option<FieldRef> {

@@ -64,7 +64,7 @@ pub fn condition(random: &mut Random, scope: &Scope, depth: usize) -> String {
         }
         4 => {
             let other = expression(random, scope, data_type, 1);
-            format!("{name} IS DISTINCT FROM {other}")
+            format!("({name} IS DISTINCT FROM {other})")
         }
         _ => {
             let operator = *random.pick(&["=", "<>", "<", "<=", ">", ">="]);

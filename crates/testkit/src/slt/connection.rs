@@ -1,6 +1,7 @@
 //! sqllogictest's view of a Postgres connection, by the simple or the extended protocol.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
@@ -9,6 +10,9 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, NoTls, Row, SimpleQueryMessage};
 
 use super::binary::Text;
+
+/// A server that has not answered by then never will: so that a hang has a name.
+const ANSWER_MAX: Duration = Duration::from_secs(120);
 
 /// How statements are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +58,14 @@ pub struct Connection {
 
 /// What the server answered, as `SQLSTATE: message`, with detail and hint on their own lines.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", described(.0))]
-pub struct Error(#[from] tokio_postgres::Error);
+pub enum Error {
+    /// An error of the server's or of the connection's.
+    #[error("{}", described(.0))]
+    Answer(#[from] tokio_postgres::Error),
+    /// Nothing at all.
+    #[error("the server does not answer")]
+    NoAnswer(#[from] tokio::time::error::Elapsed),
+}
 
 fn described(error: &tokio_postgres::Error) -> String {
     let Some(database) = error.as_db_error() else {
@@ -125,10 +135,13 @@ impl AsyncDB for Connection {
             Dialect::Freshet => sql.to_owned(),
             Dialect::Postgres => postgres_sql(sql),
         };
-        match self.protocol {
-            Protocol::Simple => self.run_simple(&sql).await,
-            Protocol::Extended => self.run_extended(&sql).await,
-        }
+        let answer = async {
+            match self.protocol {
+                Protocol::Simple => self.run_simple(&sql).await,
+                Protocol::Extended => self.run_extended(&sql).await,
+            }
+        };
+        tokio::time::timeout(ANSWER_MAX, answer).await?
     }
 
     async fn shutdown(&mut self) {
@@ -143,7 +156,10 @@ impl AsyncDB for Connection {
     }
 
     fn error_sql_state(error: &Error) -> Option<String> {
-        error.0.code().map(|code| code.code().to_owned())
+        match error {
+            Error::Answer(error) => error.code().map(|code| code.code().to_owned()),
+            Error::NoAnswer(_) => None,
+        }
     }
 }
 

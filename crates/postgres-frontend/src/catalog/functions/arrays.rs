@@ -5,14 +5,15 @@ use crate::catalog::cell::{Cell, Kind};
 
 pub(super) fn functions() -> Vec<Definition> {
     vec![
-        // Arrays here have one dimension and count from 1.
-        strict("array_upper", 2..=2, Kind::Int4, |_, cells| {
+        // Arrays here have one dimension and count from 1. The bounds are wider than in Postgres, as
+        // generate_series wants them.
+        strict("array_upper", 2..=2, Kind::Int8, |_, cells| {
             Ok(match (&cells[0], cells[1].int()) {
                 (Cell::List(list), Some(1)) if !list.is_empty() => (list.len() as i64).into(),
                 _ => Cell::Null,
             })
         }),
-        strict("array_lower", 2..=2, Kind::Int4, |_, cells| {
+        strict("array_lower", 2..=2, Kind::Int8, |_, cells| {
             Ok(match (&cells[0], cells[1].int()) {
                 (Cell::List(list), Some(1)) if !list.is_empty() => 1.into(),
                 _ => Cell::Null,
@@ -32,25 +33,14 @@ pub(super) fn functions() -> Vec<Definition> {
                 list => list.clone(),
             })
         }),
+        // For rows that are not there: what it would hold does not matter.
+        function("catalog_json_build_object", 0..=100, Kind::Text, |_, _| Ok("{}".into())),
         // Text arrays alone, which is what the catalogs have.
-        strict("array_remove", 2..=2, Kind::TextArray, |_, cells| {
+        strict("catalog_array_remove", 2..=2, Kind::TextArray, |_, cells| {
             Ok(match &cells[0] {
                 Cell::List(list) => Cell::List(list.iter().filter(|element| **element != cells[1]).cloned().collect()),
                 _ => Cell::Null,
             })
-        }),
-        function("array_to_string", 2..=3, Kind::Text, |_, cells| {
-            let (Cell::List(list), Some(delimiter)) = (&cells[0], cells[1].text()) else { return Ok(Cell::Null) };
-            let null = cells.get(2).and_then(Cell::text);
-            let shown = list.iter().filter_map(|element| match element {
-                Cell::Null => null.map(str::to_owned),
-                Cell::Text(text) => Some(text.clone()),
-                Cell::Int(value) => Some(value.to_string()),
-                Cell::Bool(value) => Some(if *value { "t" } else { "f" }.to_owned()),
-                Cell::Real(value) => Some(value.to_string()),
-                Cell::List(_) => None,
-            });
-            Ok(shown.collect::<Vec<_>>().join(delimiter).into())
         }),
     ]
 }

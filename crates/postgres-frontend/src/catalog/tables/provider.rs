@@ -1,6 +1,5 @@
 //! Catalog tables for DataFusion: rows are made when a scan is planned.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

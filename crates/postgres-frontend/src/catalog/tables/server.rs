@@ -256,6 +256,12 @@ pub(crate) const SETTINGS: [(&str, &str); 37] = [
 
 /// A setting's value in a session.
 pub(crate) fn setting(world: &World, name: &str) -> Option<String> {
+    // What the catalogs here are like, which clients go by.
+    match name.to_ascii_lowercase().as_str() {
+        "server_version" => return Some(crate::SERVER_VERSION.to_owned()),
+        "server_version_num" => return Some("150000".to_owned()),
+        _ => {}
+    }
     let default = SETTINGS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
     world.session.settings.get(name).or_else(|| default.map(|(_, value)| (*value).to_owned()))
 }

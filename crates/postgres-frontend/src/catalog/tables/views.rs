@@ -7,7 +7,7 @@ use crate::catalog::cell::{Cell, Kind, row};
 use crate::catalog::functions::definitions;
 use crate::catalog::world::{World, index_name};
 
-pub(super) static TABLES: [SystemTable; 5] = [
+pub(super) static TABLES: [SystemTable; 6] = [
     SystemTable {
         schema: "pg_catalog",
         name: "pg_tables",
@@ -107,6 +107,23 @@ pub(super) static TABLES: [SystemTable; 5] = [
             ("last_value", Kind::Int8),
         ],
         rows: no_rows,
+    },
+    // A function in Postgres, which `rewrite::tables` turns into this.
+    SystemTable {
+        schema: "pg_catalog",
+        name: "pg_get_keywords",
+        kind: "v",
+        columns: &[
+            ("word", Kind::Text),
+            ("catcode", Kind::Char),
+            ("barelabel", Kind::Bool),
+            ("catdesc", Kind::Text),
+            ("baredesc", Kind::Text),
+        ],
+        rows: |_| {
+            let words = crate::catalog::world::RESERVED;
+            words.iter().map(|word| row![*word, "R", false, "reserved", "requires AS"]).collect()
+        },
     },
 ];
 

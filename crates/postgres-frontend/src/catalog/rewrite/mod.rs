@@ -1,0 +1,189 @@
+//! Spellings that only catalog queries use, in terms of what every query may use.
+//!
+//! Works on the syntax tree, before names are bound: it knows no types. What it leaves alone is left to
+//! `sql` to understand or refuse.
+
+mod arrays;
+mod casts;
+mod subqueries;
+mod syntax;
+mod tables;
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, BinaryOperator, Expr, Select, SelectItem, SetExpr, Statement, TableFactor, VisitMut, VisitorMut,
+};
+
+use self::syntax::{function_name, set_function_name};
+
+/// Rewrites a statement in place.
+pub(super) fn rewrite(statement: &mut Statement) {
+    // Each needs to see what the next one changes as it was written.
+    let _ = statement.visit(&mut Names);
+    subqueries::rewrite(statement);
+    let _ = statement.visit(&mut Spellings);
+    if let Statement::Query(query) = statement {
+        show_registered(&mut query.body);
+    }
+}
+
+struct Names;
+
+impl VisitorMut for Names {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        select.projection.iter_mut().for_each(keep_name);
+        ControlFlow::Continue(())
+    }
+}
+
+struct Spellings;
+
+impl VisitorMut for Spellings {
+    type Break = ();
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        tables::rewrite(factor);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        names(expression);
+        operators(expression);
+        casts::rewrite(expression);
+        arrays::rewrite(expression);
+        like_escape(expression);
+        field_access(expression);
+        ControlFlow::Continue(())
+    }
+}
+
+/// `(record).name`.
+fn field_access(expression: &mut Expr) {
+    let Expr::CompoundFieldAccess { root, access_chain } = expression else { return };
+    let ([AccessExpr::Dot(Expr::Identifier(name))], Expr::Nested(_) | Expr::Function(_)) =
+        (access_chain.as_slice(), root.as_ref())
+    else {
+        return;
+    };
+    let name = syntax::text(&name.value);
+    let record = std::mem::replace(root.as_mut(), syntax::null());
+    *expression = syntax::call("get_field", vec![record, name]);
+}
+
+/// Functions are known by their bare names; some catalog ones by another, where the bare name means something
+/// else to DataFusion.
+fn names(expression: &mut Expr) {
+    match expression {
+        Expr::Function(function) => {
+            let bare = match function_name(function).as_deref() {
+                Some([schema, name]) if schema == "pg_catalog" => match name.as_str() {
+                    "array_remove" => "catalog_array_remove".to_owned(),
+                    name => name.to_owned(),
+                },
+                _ => return,
+            };
+            set_function_name(function, &bare);
+        }
+        // A word that is a function without parentheses.
+        Expr::Identifier(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("current_schema") => {
+            *expression = syntax::call("current_schema", Vec::new());
+        }
+        _ => {}
+    }
+}
+
+/// `OPERATOR(pg_catalog.~)` is `~`; collations are all the same.
+fn operators(expression: &mut Expr) {
+    match expression {
+        Expr::Collate { expr, .. } => {
+            let inner = std::mem::replace(expr.as_mut(), syntax::null());
+            *expression = inner;
+        }
+        Expr::BinaryOp { op, .. } => {
+            let BinaryOperator::PGCustomBinaryOperator(parts) = op else { return };
+            let ([schema, symbol], true) = (parts.as_slice(), parts.len() == 2) else { return };
+            if schema.trim_matches('"') != "pg_catalog" {
+                return;
+            }
+            *op = match symbol.as_str() {
+                "~" => BinaryOperator::PGRegexMatch,
+                "~*" => BinaryOperator::PGRegexIMatch,
+                "!~" => BinaryOperator::PGRegexNotMatch,
+                "!~*" => BinaryOperator::PGRegexNotIMatch,
+                "~~" => BinaryOperator::PGLikeMatch,
+                "~~*" => BinaryOperator::PGILikeMatch,
+                "!~~" => BinaryOperator::PGNotLikeMatch,
+                "!~~*" => BinaryOperator::PGNotILikeMatch,
+                "=" => BinaryOperator::Eq,
+                "<>" => BinaryOperator::NotEq,
+                "<" => BinaryOperator::Lt,
+                "<=" => BinaryOperator::LtEq,
+                ">" => BinaryOperator::Gt,
+                ">=" => BinaryOperator::GtEq,
+                "+" => BinaryOperator::Plus,
+                "-" => BinaryOperator::Minus,
+                "*" => BinaryOperator::Multiply,
+                "/" => BinaryOperator::Divide,
+                "||" => BinaryOperator::StringConcat,
+                _ => return,
+            };
+        }
+        _ => {}
+    }
+}
+
+/// `LIKE p ESCAPE '/'` as `LIKE q`, where q has backslashes in place of the slashes.
+fn like_escape(expression: &mut Expr) {
+    let (Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. }) = expression else { return };
+    let Some(escape) = escape_char.as_ref().and_then(|value| value.value.clone().into_string()) else { return };
+    if escape.chars().count() != 1 || escape == "\\" {
+        return;
+    }
+    *escape_char = None;
+    let replace = |inner: Expr, from: &str, to: &str| syntax::call("replace", vec![inner, syntax::text(from), syntax::text(to)]);
+    let inner = std::mem::replace(pattern.as_mut(), syntax::null());
+    // An escaped escape waits under a character of nobody's.
+    let waiting = "\u{f8ff}";
+    let inner = replace(inner, "\\", "\\\\");
+    let inner = replace(inner, &escape.repeat(2), waiting);
+    let inner = replace(inner, &escape, "\\");
+    **pattern = replace(inner, waiting, &escape);
+}
+
+/// A column keeps the name that Postgres gives it, whatever its expression is rewritten to.
+fn keep_name(item: &mut SelectItem) {
+    let SelectItem::UnnamedExpr(expression) = item else { return };
+    let changes = matches!(expression, Expr::Collate { .. })
+        || casts::is_registered(expression)
+        || syntax::is_array_subquery(expression)
+        || subqueries::reads_catalog(expression);
+    if let (true, Some(name)) = (changes, syntax::column_name(expression)) {
+        let expression = std::mem::replace(expression, syntax::null());
+        *item = SelectItem::ExprWithAlias { expr: expression, alias: syntax::quoted(&name) };
+    }
+}
+
+/// What a client sees of a `regclass` is a name, not a number.
+fn show_registered(body: &mut SetExpr) {
+    match body {
+        SetExpr::Select(select) => {
+            for item in &mut select.projection {
+                if let SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, .. } = item {
+                    casts::show(expression);
+                }
+            }
+        }
+        SetExpr::Query(query) => show_registered(&mut query.body),
+        SetExpr::SetOperation { left, right, .. } => {
+            show_registered(left);
+            show_registered(right);
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests;
