@@ -5,7 +5,7 @@
 //! that equal hashes mean equal keys ([`KeyHasher::is_exact`]). A string or binary column hashes
 //! by XXH3-64 with seed 0. Any other type hashes the bytes of Arrow's row format by XXH3-64.
 //! Columns combine by `mix(left.rotate_left(23) ^ right)`. Null hashes to [`NULL_HASH`], and
-//! `-0.0` as `0.0`.
+//! `-0.0` as `0.0`, and all NaNs as one.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::{
@@ -175,8 +175,12 @@ fn hash_column(column: &ArrayRef, hashes: &mut [u64], fold: Fold) -> Result<(), 
         D::Timestamp(TimeUnit::Nanosecond, _) => {
             hash_integers::<TimestampNanosecondType>(column, hashes, fold, |value| value as u64);
         }
-        D::Float32 => hash_integers::<Float32Type>(column, hashes, fold, |value| u64::from((value + 0.0).to_bits())),
-        D::Float64 => hash_integers::<Float64Type>(column, hashes, fold, |value| (value + 0.0).to_bits()),
+        D::Float32 => hash_integers::<Float32Type>(column, hashes, fold, |value| {
+            u64::from(if value.is_nan() { f32::NAN } else { value + 0.0 }.to_bits())
+        }),
+        D::Float64 => hash_integers::<Float64Type>(column, hashes, fold, |value| {
+            if value.is_nan() { f64::NAN } else { value + 0.0 }.to_bits()
+        }),
         D::Boolean => {
             let values = column.as_boolean();
             hash_values(column, hashes, fold, |row| mix(u64::from(values.value(row))));

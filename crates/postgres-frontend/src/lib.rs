@@ -7,6 +7,7 @@ mod server;
 
 mod control;
 mod error;
+mod queries;
 mod session;
 mod wire;
 
@@ -23,3 +24,6 @@ pub use server::serve;
 /// What clients are told, as `server_version`: the Postgres whose behaviour is followed comes first, since
 /// clients choose their catalog queries by it.
 pub(crate) const SERVER_VERSION: &str = concat!("15.0 (Freshet ", env!("CARGO_PKG_VERSION"), ")");
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::control::Registry;
 use crate::error::Error;
+use crate::queries::QueryPool;
 use crate::session::Connection;
 use crate::wire::{Channel, Opening, error_response, read_opening};
 
@@ -27,6 +28,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 struct Server {
     engine: Arc<Engine>,
+    queries: Arc<QueryPool>,
     registry: Arc<Registry>,
     sessions: Arc<Semaphore>,
     shutdown: watch::Receiver<bool>,
@@ -35,7 +37,7 @@ struct Server {
 /// Serves Postgres clients until `shutdown` becomes true, then ends all sessions and returns.
 ///
 /// # Errors
-/// None at present: what fails on one connection ends only that one.
+/// If the threads for queries cannot be started. What fails on one connection ends only that one.
 pub async fn serve(
     listener: TcpListener,
     engine: Arc<Engine>,
@@ -43,6 +45,7 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let server = Arc::new(Server {
         engine,
+        queries: Arc::new(QueryPool::start()?),
         registry: Arc::default(),
         sessions: Arc::new(Semaphore::new(SESSIONS_MAX)),
         shutdown: shutdown.clone(),
@@ -51,8 +54,7 @@ pub async fn serve(
     let mut tasks = JoinSet::new();
     loop {
         tokio::select! {
-            // An error means that the sender is gone, which is as good a reason to stop.
-            _ = shutdown.wait_for(|stop| *stop) => break,
+            () = stopped(&mut shutdown) => break,
             Some(ended) = tasks.join_next() => report_panic(ended),
             accepted = listener.accept() => match accepted {
                 Ok((socket, peer)) => {
@@ -80,6 +82,12 @@ pub async fn serve(
         tasks.shutdown().await;
     }
     Ok(())
+}
+
+/// Returns when the server is to stop.
+async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is as good a reason to stop.
+    let _ = shutdown.wait_for(|stop| *stop).await;
 }
 
 fn report_panic(ended: Result<(), tokio::task::JoinError>) {
@@ -111,7 +119,9 @@ impl Server {
         let mut channel = channel;
         let started = match self.admit(peer) {
             Ok(permit) => {
-                Connection::start(&mut channel, &self.engine, &self.registry, self.shutdown.clone(), parameters)
+                let control =
+                    |process_id, canceller| self.registry.register(process_id, canceller, self.shutdown.clone());
+                Connection::start(&mut channel, &self.engine, &self.queries, control, parameters)
                     .await
                     .map(|connection| (connection, permit))
             }

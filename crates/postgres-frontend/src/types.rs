@@ -133,10 +133,8 @@ static NAMES: LazyLock<HashMap<String, Type>> =
 
 /// `format_type(oid, NULL)`: the name that SQL has for a type.
 pub(crate) fn sql_name(base: &Type) -> String {
-    if let Kind::Array(element) = base.kind() {
-        if base.name().starts_with('_') {
-            return format!("{}[]", sql_name(element));
-        }
+    if let (Kind::Array(element), true) = (base.kind(), base.name().starts_with('_')) {
+        return format!("{}[]", sql_name(element));
     }
     match *base {
         Type::BOOL => "boolean",

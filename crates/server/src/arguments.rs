@@ -53,8 +53,9 @@ pub(crate) struct Serve {
 
     /// Memory to use, such as 512MiB or 4GiB.
     ///
-    /// In this version it bounds what running SELECT statements use together: one that needs more fails with
-    /// "out of memory". Tables and views are not bounded by it yet; they take what they need.
+    /// In this version a quarter of it bounds what running queries use together for sorts, joins and groups: one
+    /// that needs more fails with "out of memory". Tables and views are not bounded by it yet: they take what they
+    /// need.
     #[arg(long, value_name = "SIZE", default_value = "4GiB", env = "FRESHET_MEMORY", value_parser = parse_size)]
     pub(crate) memory: u64,
 }

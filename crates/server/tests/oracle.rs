@@ -10,18 +10,18 @@ const VIEW_EPOCHS_MIN: usize = 2_000;
 
 #[test]
 fn views_equal_their_queries_on_one_worker() {
-    views_equal_their_queries(1, 1..=6);
+    views_equal_their_queries(1, 1..=20);
 }
 
 #[test]
 fn views_equal_their_queries_on_two_workers() {
-    views_equal_their_queries(2, 101..=106);
+    views_equal_their_queries(2, 101..=120);
 }
 
 #[test]
 fn splits_into_epochs_give_the_same_answers() {
     let chosen = Chosen::from_environment();
-    for seed in chosen.seeds(201..=203) {
+    for seed in chosen.seeds(201..=206) {
         let options = Options { seed, steps: chosen.steps.unwrap_or(25), workers: chosen.workers.unwrap_or(2) };
         match block_on(run_splits(options)) {
             Ok(compared) => println!("seed {seed}: {compared} views compared"),
@@ -40,7 +40,7 @@ fn views_equal_their_queries(workers: usize, seeds: std::ops::RangeInclusive<u64
         let options = Options { seed, steps: chosen.steps.unwrap_or(40), workers };
         match block_on(run(options)) {
             Ok(report) => {
-                println!("seed {seed}, {workers} workers: {} views, {} checks", report.views, report.view_epochs);
+                println!("seed {seed}, {workers} workers: {report:?}");
                 view_epochs += report.view_epochs;
             }
             Err(error) => panic!("{error:#}"),

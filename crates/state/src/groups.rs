@@ -228,7 +228,7 @@ fn slice_of<'a>(keys: &'a [u8], ends: &[usize], group: u32) -> &'a [u8] {
 }
 
 /// The column with equal floats made equal in their bits; other types as they are.
-fn with_one_nan_and_zero(column: &ArrayRef) -> ArrayRef {
+pub(crate) fn with_one_nan_and_zero(column: &ArrayRef) -> ArrayRef {
     // Adding zero turns -0.0 into 0.0 and changes nothing else.
     match column.data_type() {
         DataType::Float32 => {

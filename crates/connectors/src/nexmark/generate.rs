@@ -25,6 +25,13 @@ const STRETCH: u64 = 1_000_000;
 /// endless sequence. A multiple of 100 rounds, since it picks hot people and auctions by the hundred.
 const SEED_STRIDE: u64 = 5_000_000_000;
 
+const US_STATES: [&str; 6] = ["AZ", "CA", "ID", "OR", "WA", "WY"];
+const US_CITIES: [&str; 10] =
+    ["Phoenix", "Los Angeles", "San Francisco", "Boise", "Portland", "Bend", "Redmond", "Seattle", "Kent", "Cheyenne"];
+const FIRST_NAMES: [&str; 11] =
+    ["Peter", "Paul", "Luke", "John", "Saul", "Vicky", "Kate", "Julie", "Sarah", "Deiter", "Walter"];
+const LAST_NAMES: [&str; 9] = ["Shultz", "Abrams", "Spencer", "White", "Bartels", "Walton", "Smith", "Jones", "Noris"];
+
 /// Everything that decides what the rows are: two sources with the same recipe have the same rows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Recipe {
@@ -168,6 +175,12 @@ impl Generator {
             first_rate: 1000,
             next_rate: 1000,
             us_per_unit: self.recipe.gap_ns as usize,
+            // As the benchmark's own generator spells them, for its queries compare with 'OR';
+            // the crate has them in lower case.
+            us_states: words(&US_STATES),
+            us_cities: words(&US_CITIES),
+            first_names: words(&FIRST_NAMES),
+            last_names: words(&LAST_NAMES),
             ..NexmarkConfig::default()
         };
         self.recipe.sizes.apply(&mut config);
@@ -253,4 +266,8 @@ fn texts<'a>(values: impl ExactSizeIterator<Item = &'a String> + Clone) -> Array
     let mut array = StringBuilder::with_capacity(values.len(), bytes);
     values.for_each(|value| array.append_value(value));
     Arc::new(array.finish())
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|&word| word.to_owned()).collect()
 }

@@ -118,8 +118,7 @@ fn cast(message: &str) -> Error {
     }
     // "Can't cast value 3000000000 to type Int32"
     if let Some((_, to)) = message.split_once("to type ").filter(|_| message.starts_with("Can't cast value")) {
-        return Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, format!("{} out of range", type_name(to)))
-            .with_detail(message);
+        return Error::new(SqlState::NUMERIC_VALUE_OUT_OF_RANGE, format!("{} out of range", type_name(to)));
     }
     let lower = message.to_lowercase();
     if lower.contains("interval") {

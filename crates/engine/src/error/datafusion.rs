@@ -25,7 +25,7 @@ impl From<DataFusionError> for Error {
             }
             DataFusionError::SQL(error, _) => syntax(&error),
             DataFusionError::SchemaError(error, _) => schema(*error),
-            DataFusionError::NotImplemented(message) => Error::unsupported(first_line(&message)),
+            DataFusionError::NotImplemented(message) => not_implemented(&message),
             DataFusionError::Plan(message) => planning(&message),
             DataFusionError::Execution(message) => computing(&message),
             DataFusionError::ResourcesExhausted(message) => Error::new(SqlState::OUT_OF_MEMORY, "out of memory")
@@ -158,8 +158,8 @@ fn planning(message: &str) -> Error {
     if let Some(error) = operator(line) {
         return error;
     }
-    if lower.contains("failed to coerce arguments") || lower.contains("function") && lower.contains("signature") {
-        return undefined_function(line, message);
+    if let Some(error) = undefined_function(message) {
+        return error;
     }
     if lower.contains("must be in group by") || lower.contains("must appear in the group by") {
         let column = line.split("column \"").nth(1).and_then(|rest| rest.split('"').next());
@@ -181,7 +181,9 @@ fn planning(message: &str) -> Error {
         return Error::new(SqlState::UNDEFINED_FUNCTION, line);
     }
     if lower.contains("require unique expression names") {
-        return Error::new(SqlState::DUPLICATE_COLUMN, line).with_hint("Give one of the columns another name with AS.");
+        return Error::new(SqlState::DUPLICATE_COLUMN, "two columns of a subquery have the same name")
+            .with_detail(line)
+            .with_hint("Give one of them another name with AS.");
     }
     if lower.contains("inconsistent data length across values") {
         return Error::new(SqlState::SYNTAX_ERROR, "VALUES lists must all be the same length");
@@ -234,22 +236,43 @@ fn operator(line: &str) -> Option<Error> {
     )
 }
 
-fn undefined_function(line: &str, message: &str) -> Error {
-    let name = ["call to '", "call the function '", "function '"]
-        .iter()
-        .find_map(|before| line.split(before).nth(1))
-        .and_then(|rest| rest.split('\'').next());
-    let error = match name {
-        Some(name) => Error::new(
-            SqlState::UNDEFINED_FUNCTION,
-            format!("function {name} does not exist with arguments of these types"),
+/// "No function matches the given name and argument types 'sum(Utf8)'", in a sentence or under one.
+fn undefined_function(message: &str) -> Option<Error> {
+    let call = message.split("given name and argument types '").nth(1)?.split('\'').next()?;
+    let (name, arguments) = call.trim_end_matches(')').split_once('(')?;
+    let arguments: Vec<&str> = split_arguments(arguments).into_iter().map(type_name).collect();
+    let error =
+        Error::new(SqlState::UNDEFINED_FUNCTION, format!("function {name}({}) does not exist", arguments.join(", ")));
+    Some(
+        error.with_hint(
+            "No function matches the given name and argument types. You might need to add explicit type casts.",
         ),
-        None => Error::new(SqlState::UNDEFINED_FUNCTION, line),
-    };
-    let more = message.lines().collect::<Vec<_>>().join(" ");
-    error
-        .with_detail(more)
-        .with_hint("No function matches the given name and argument types. You might need to add explicit type casts.")
+    )
+}
+
+/// At commas that are not within parentheses: `Decimal128(38, 0), Utf8`.
+fn split_arguments(arguments: &str) -> Vec<&str> {
+    let mut depth = 0_usize;
+    let parts = arguments.split(|letter| {
+        match letter {
+            '(' | '<' => depth += 1,
+            ')' | '>' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        letter == ',' && depth == 0
+    });
+    parts.map(str::trim).filter(|part| !part.is_empty()).collect()
+}
+
+fn not_implemented(message: &str) -> Error {
+    let line = first_line(message);
+    match line.strip_prefix("Physical plan does not support logical expression ") {
+        Some(expression) => {
+            let kind = expression.split('(').next().unwrap_or(expression);
+            Error::unsupported(format!("a subquery in this place ({kind}) is not supported yet"))
+        }
+        None => Error::unsupported(line),
+    }
 }
 
 fn first_line(message: &str) -> &str {

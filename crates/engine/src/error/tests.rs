@@ -97,3 +97,17 @@ fn positions_count_characters() {
     let error = Error::new(SqlState::UNDEFINED_COLUMN, "x").at_line(9, 9);
     assert_eq!(error.located_in("select").position, None);
 }
+
+#[test]
+fn functions_that_take_no_such_arguments() {
+    let message = "Function 'sum' failed to match any signature.\n\tNo function matches the given name and argument types \
+                   'sum(Utf8, Decimal128(10, 2))'. You might need to add explicit type casts.";
+    check(DataFusionError::Plan(message.into()), "42883", "function sum(text, numeric) does not exist");
+    check(
+        DataFusionError::NotImplemented(
+            "Physical plan does not support logical expression Exists(Exists { .. })".into(),
+        ),
+        "0A000",
+        "a subquery in this place (Exists) is not supported yet",
+    );
+}

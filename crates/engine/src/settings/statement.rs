@@ -20,9 +20,21 @@ pub(crate) fn run(session: &mut Session, set: &Set) -> Result<Outcome, Error> {
     Ok(Outcome::Done("SET".to_owned()))
 }
 
-/// Forgets what the session has set. Prepared statements are the frontend's to forget.
-pub(crate) fn discard(session: &mut Session) -> Result<Outcome, Error> {
-    session.check_outside_transaction("DISCARD ALL")?;
-    session.info.settings.set("all", None)?;
-    Ok(Outcome::Done("DISCARD ALL".to_owned()))
+/// `DISCARD` and `DEALLOCATE ALL`. Plans and prepared statements are the frontend's to forget, and
+/// there are no sequences or temporary tables; what is left is settings.
+pub(crate) fn discard(session: &mut Session, sql: &str) -> Result<Outcome, Error> {
+    let words: Vec<String> = sql.split_whitespace().map(str::to_uppercase).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let tag = match words.as_slice() {
+        ["DEALLOCATE", ..] => "DEALLOCATE ALL",
+        [_, "PLANS", ..] => "DISCARD PLANS",
+        [_, "SEQUENCES", ..] => "DISCARD SEQUENCES",
+        [_, "TEMP" | "TEMPORARY", ..] => "DISCARD TEMP",
+        _ => {
+            session.check_outside_transaction("DISCARD ALL")?;
+            session.info.settings.set("all", None)?;
+            "DISCARD ALL"
+        }
+    };
+    Ok(Outcome::Done(tag.to_owned()))
 }

@@ -39,7 +39,7 @@ async fn check(transcript: &str) {
         actual.push_str(&run(session, sql).await);
     }
     let expected: Vec<&str> = transcript.trim().lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let actual: Vec<&str> = actual.lines().map(str::trim).collect();
+    let actual: Vec<&str> = actual.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     assert_eq!(expected.join("\n"), actual.join("\n"), "expected on the left");
     drop(sessions);
     engine.shutdown();

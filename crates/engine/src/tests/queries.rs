@@ -116,6 +116,14 @@ async fn settings() {
         SET
         UTC
         SHOW
+        > SET application_name = 'x'; DEALLOCATE ALL; DISCARD PLANS; SHOW application_name; DISCARD ALL; SHOW application_name
+        SET
+        DEALLOCATE ALL
+        DISCARD PLANS
+        x
+        SHOW
+        DISCARD ALL
+        SHOW
         > SHOW nothing_of_the_kind
         ERROR 42704: unrecognized configuration parameter \"nothing_of_the_kind\"
         ",

@@ -93,13 +93,22 @@ pub(crate) fn column(cells: &[Cell], data_type: &DataType) -> Result<ArrayRef> {
     };
     Ok(match data_type {
         DataType::Boolean => Arc::new(
-            cells.iter().map(|cell| if let Cell::Bool(value) = cell { Some(*value) } else { None }).collect::<BooleanArray>(),
+            cells
+                .iter()
+                .map(|cell| if let Cell::Bool(value) = cell { Some(*value) } else { None })
+                .collect::<BooleanArray>(),
         ),
-        DataType::Int16 => Arc::new(cells.iter().map(|cell| int(cell).map(|value| value as i16)).collect::<Int16Array>()),
+        DataType::Int16 => {
+            Arc::new(cells.iter().map(|cell| int(cell).map(|value| value as i16)).collect::<Int16Array>())
+        }
         // OIDs above 2^31 wrap into the sign, as they are read again on the wire.
-        DataType::Int32 => Arc::new(cells.iter().map(|cell| int(cell).map(|value| value as i32)).collect::<Int32Array>()),
+        DataType::Int32 => {
+            Arc::new(cells.iter().map(|cell| int(cell).map(|value| value as i32)).collect::<Int32Array>())
+        }
         DataType::Int64 => Arc::new(cells.iter().map(int).collect::<Int64Array>()),
-        DataType::Float32 => Arc::new(cells.iter().map(|cell| real(cell).map(|value| value as f32)).collect::<Float32Array>()),
+        DataType::Float32 => {
+            Arc::new(cells.iter().map(|cell| real(cell).map(|value| value as f32)).collect::<Float32Array>())
+        }
         DataType::Float64 => Arc::new(cells.iter().map(real).collect::<Float64Array>()),
         DataType::Utf8 => Arc::new(cells.iter().map(text).collect::<StringArray>()),
         DataType::Timestamp(_, zone) => {
@@ -162,7 +171,8 @@ impl Cell {
     /// An OID.
     pub(crate) fn oid(&self) -> Option<u32> {
         // A sign is what is left of an OID above 2^31.
-        self.int().and_then(|value| u32::try_from(value).ok().or_else(|| i32::try_from(value).ok().map(|value| value as u32)))
+        self.int()
+            .and_then(|value| u32::try_from(value).ok().or_else(|| i32::try_from(value).ok().map(|value| value as u32)))
     }
 
     /// The text, if it is one.

@@ -51,11 +51,7 @@ fn objects() -> Vec<Arc<Object>> {
         16_384,
         ObjectKind::Table,
         "t",
-        vec![
-            ("a", PgType::Integer, false),
-            ("b", PgType::Text, true),
-            ("ts", PgType::TimestampTz, true),
-        ],
+        vec![("a", PgType::Integer, false), ("b", PgType::Text, true), ("ts", PgType::TimestampTz, true)],
     );
     table.primary_key = vec![0];
     table.defaults[1] = Some("'x'::text".to_owned());
@@ -63,7 +59,9 @@ fn objects() -> Vec<Arc<Object>> {
     let view = object(16_392, ObjectKind::View, "v", vec![("a", PgType::Integer, true)]);
     let columns = vec![("b", PgType::Text, true), ("c", PgType::Numeric(Some((10, 2))), true)];
     let materialized = object(16_396, ObjectKind::MaterializedView, "mv", columns);
-    let source = object(16_400, ObjectKind::Source, "s", vec![("x", PgType::Array(Box::new(PgType::Integer)), true)]);
+    let mut source =
+        object(16_400, ObjectKind::Source, "s", vec![("x", PgType::Array(Box::new(PgType::Integer)), true)]);
+    source.definition = "CREATE SOURCE s (x int[]) WITH (connector = 'datagen', \"rows\" = '5')".to_owned();
     let sink = object(16_401, ObjectKind::Sink, "k", vec![]);
     [table, view, materialized, source, sink].map(Arc::new).into()
 }
@@ -193,7 +191,8 @@ fn recorded() -> Vec<(String, String)> {
 }
 
 fn with_parameters(statement: &str, parameters: &str) -> String {
-    let mut values: Vec<&str> = parameters.split(", $").map(|part| part.split_once(" = ").map_or("", |(_, value)| value)).collect();
+    let mut values: Vec<&str> =
+        parameters.split(", $").map(|part| part.split_once(" = ").map_or("", |(_, value)| value)).collect();
     let mut statement = statement.to_owned();
     while let Some(value) = values.pop() {
         statement = statement.replace(&format!("${}", values.len() + 1), value);
@@ -237,7 +236,15 @@ fn psql(command: &str, number: usize) -> String {
 async fn psql_lists() {
     let client = Client::new();
     for (command, expected) in [
-        ("\\d", vec!["public|mv|materialized view|me", "public|s|foreign table|me", "public|t|table|me", "public|v|view|me"]),
+        (
+            "\\d",
+            vec![
+                "public|mv|materialized view|me",
+                "public|s|foreign table|me",
+                "public|t|table|me",
+                "public|v|view|me",
+            ],
+        ),
         ("\\dt", vec!["public|t|table|me"]),
         ("\\dv", vec!["public|v|view|me"]),
         ("\\dm", vec!["public|mv|materialized view|me"]),
@@ -265,11 +272,24 @@ async fn psql_describes_a_table() {
     );
     assert_eq!(
         client.rows(&psql("\\d t", 3)).await,
-        ["t_pkey|true|true|false|true|CREATE UNIQUE INDEX t_pkey ON public.t USING btree (a)|PRIMARY KEY (a)|p|false|false|false|0"]
+        [
+            "t_pkey|true|true|false|true|CREATE UNIQUE INDEX t_pkey ON public.t USING btree (a)|PRIMARY KEY (a)|p|false|false|false|0"
+        ]
     );
     assert_eq!(client.rows(&psql("\\d mv", 2)).await, ["b|text||false|||", "c|numeric(10,2)||false|||"]);
     let definition = "SELECT pg_catalog.pg_get_viewdef('16396'::pg_catalog.oid, true)";
     assert_eq!(client.rows(definition).await, [" SELECT a FROM t;"]);
+}
+
+#[tokio::test]
+async fn psql_shows_the_options_of_a_source() {
+    let client = Client::new();
+    let query = "SELECT s.srvname, pg_catalog.array_to_string(ARRAY( \
+                 SELECT pg_catalog.quote_ident(option_name) || ' ' || pg_catalog.quote_literal(option_value) \
+                 FROM pg_catalog.pg_options_to_table(ftoptions)), ', ') \
+                 FROM pg_catalog.pg_foreign_table f, pg_catalog.pg_foreign_server s \
+                 WHERE f.ftrelid = '16400' AND s.oid = f.ftserver";
+    assert_eq!(client.rows(query).await, ["freshet|connector 'datagen', rows '5'"]);
 }
 
 #[tokio::test]
@@ -311,7 +331,11 @@ async fn functions_of_the_catalog() {
 async fn information_schema_lists() {
     let client = Client::new();
     assert_eq!(
-        client.rows("SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1").await,
+        client
+            .rows(
+                "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1"
+            )
+            .await,
         ["mv|VIEW", "s|FOREIGN", "t|BASE TABLE", "v|VIEW"]
     );
     let columns = "SELECT column_name, ordinal_position, column_default, is_nullable, data_type, udt_name, numeric_scale \

@@ -125,6 +125,33 @@ impl RowEncoder {
     }
 }
 
+impl RowEncoder {
+    /// Appends one row of `COPY ... TO STDOUT` in text format, as a `CopyData` message.
+    pub(crate) fn write_copy_row(&self, row: usize, output: &mut BytesMut) -> Result<(), Error> {
+        let start = output.len();
+        output.put_u8(b'd');
+        output.put_i32(0);
+        let mut field = BytesMut::new();
+        for (index, values) in self.columns.iter().enumerate() {
+            if index > 0 {
+                output.put_u8(b'\t');
+            }
+            if values.is_null(row) {
+                output.put_slice(b"\\N");
+                continue;
+            }
+            field.clear();
+            if let Err(error) = text::write(values, row, &self.zone, &mut field) {
+                output.truncate(start);
+                return Err(error);
+            }
+            text::escape_for_copy(&field, output);
+        }
+        output.put_u8(b'\n');
+        patch_length(output, start + 1, start + 1)
+    }
+}
+
 /// Writes the number of bytes since `start` into the four bytes at `at`.
 fn patch_length(output: &mut BytesMut, at: usize, start: usize) -> Result<(), Error> {
     let length = i32::try_from(output.len() - start)

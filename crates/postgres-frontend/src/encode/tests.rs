@@ -225,3 +225,16 @@ fn records_and_refusals() {
     assert!(column_formats(&[7], 1).is_err());
     assert_eq!(column_formats(&[1], 2).expect("one for all"), [Format::Binary; 2]);
 }
+
+#[test]
+fn copy_rows_are_escaped() {
+    let schema =
+        Arc::new(Schema::new(vec![Field::new("a", DataType::Utf8, true), Field::new("b", DataType::Int32, true)]));
+    let columns: Vec<ArrayRef> =
+        vec![Arc::new(StringArray::from(vec!["a\tb\\c\nd"])), Arc::new(Int32Array::from(vec![None]))];
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).expect("valid");
+    let encoder = Layout::new(schema, &[], Zone::named("UTC")).expect("known types").encoder(&batch).expect("encoded");
+    let mut output = BytesMut::new();
+    encoder.write_copy_row(0, &mut output).expect("written");
+    assert_eq!(&output[..], b"d\0\0\0\x12a\\tb\\\\c\\nd\t\\N\n");
+}

@@ -39,6 +39,26 @@ pub(crate) fn write(values: &Values, row: usize, zone: &Zone, output: &mut Bytes
     Ok(())
 }
 
+/// Appends a field of `COPY`'s text format: what would end it is escaped.
+pub(crate) fn escape_for_copy(field: &[u8], output: &mut BytesMut) {
+    for byte in field {
+        let escaped = match byte {
+            b'\\' => b'\\',
+            b'\t' => b't',
+            b'\n' => b'n',
+            b'\r' => b'r',
+            0x08 => b'b',
+            0x0c => b'f',
+            0x0b => b'v',
+            plain => {
+                output.put_u8(*plain);
+                continue;
+            }
+        };
+        output.put_slice(&[b'\\', escaped]);
+    }
+}
+
 fn put(output: &mut BytesMut, value: impl std::fmt::Display) {
     write!(output, "{value}").expect("a buffer takes any text");
 }

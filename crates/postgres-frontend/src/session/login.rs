@@ -4,28 +4,29 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::Engine;
+use engine::{Canceller, Engine};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::{ReadyForQuery, TransactionStatus};
 use pgwire::messages::startup::{Authentication, BackendKeyData, SecretKey};
-use tokio::sync::watch;
 
 use super::Connection;
 use super::reported::Reported;
-use crate::control::Registry;
+use crate::control::Control;
 use crate::error::Error;
+use crate::queries::QueryPool;
 use crate::wire::Channel;
 
 impl Connection {
-    /// Starts a session for the client's startup parameters, and tells it so.
+    /// Starts a session for the client's startup parameters, and tells it so. `control` makes it known to
+    /// those who may cancel it.
     ///
     /// # Errors
     /// 28000 without a user, 3D000 for an unknown database, 42704 and 22023 for settings; all of them are final.
     pub(crate) async fn start(
         channel: &mut Channel,
         engine: &Arc<Engine>,
-        registry: &Arc<Registry>,
-        shutdown: watch::Receiver<bool>,
+        queries: &Arc<QueryPool>,
+        control: impl FnOnce(i32, Canceller) -> Control,
         mut parameters: BTreeMap<String, String>,
     ) -> Result<Self, Error> {
         let user = parameters.remove("user").filter(|user| !user.is_empty()).ok_or_else(|| Error::Fatal {
@@ -38,10 +39,11 @@ impl Connection {
         }
         let session = engine.connect(&user, database.as_deref().unwrap_or(&user))?;
         let process_id = session.info().process_id;
-        let control = registry.register(process_id, session.canceller(), shutdown);
+        let control = control(process_id, session.canceller());
         let mut connection = Self {
             session,
             control,
+            queries: Arc::clone(queries),
             reported: Reported::default(),
             statements: HashMap::new(),
             portals: HashMap::new(),

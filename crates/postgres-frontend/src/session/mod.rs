@@ -1,5 +1,6 @@
 //! One client's session: reads its messages, one after the other, and answers them.
 
+mod copy;
 mod extended;
 mod login;
 mod prepared;
@@ -19,12 +20,14 @@ use self::prepared::{Portal, Prepared};
 use self::reported::Reported;
 use crate::control::Control;
 use crate::error::Error;
+use crate::queries::QueryPool;
 use crate::wire::{Channel, Message, error_response};
 
 /// A session and what it has prepared.
 pub(crate) struct Connection {
     session: Session,
     control: Control,
+    queries: Arc<QueryPool>,
     reported: Reported,
     statements: HashMap<String, Arc<Prepared>>,
     portals: HashMap<String, Portal>,
@@ -59,9 +62,13 @@ impl Connection {
                     let done = self.extended(channel, message).await;
                     self.skipping = done.is_err();
                     self.finish(channel, done)?;
-                    // Nobody may wait for the answer of a message without Sync, but a long row of them must
-                    // not pile up.
-                    channel.flush_if_full().await?;
+                    if self.skipping {
+                        // The client may be waiting for it, without having sent a Sync.
+                        channel.flush().await?;
+                    } else {
+                        // Nobody waits before a Sync or Flush, but a long row of answers must not pile up.
+                        channel.flush_if_full().await?;
+                    }
                 }
             }
         }

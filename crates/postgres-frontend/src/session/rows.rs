@@ -22,6 +22,16 @@ pub(super) struct Rows {
     stream: SendableRecordBatchStream,
     batch: Option<Batch>,
     sent: u64,
+    shape: Shape,
+}
+
+/// What a row is sent as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// `DataRow`
+    Row,
+    /// `CopyData`, in text format.
+    Copy,
 }
 
 struct Batch {
@@ -40,7 +50,13 @@ pub(super) enum Progress {
 
 impl Rows {
     pub(super) fn new(tag: Option<Tag>, layout: Layout, stream: SendableRecordBatchStream) -> Self {
-        Self { tag, layout, stream, batch: None, sent: 0 }
+        Self { tag, layout, stream, batch: None, sent: 0, shape: Shape::Row }
+    }
+
+    /// The same rows as the output of `COPY`.
+    pub(super) fn into_copy(mut self) -> Self {
+        self.shape = Shape::Copy;
+        self
     }
 
     /// Sends up to `limit` rows.
@@ -64,17 +80,17 @@ impl Rows {
                         self.batch = Some(Batch { encoder, next: 0, rows: batch.num_rows() });
                         continue;
                     }
-                    None => {
-                        let tag = self.tag.unwrap_or(Tag::Select);
-                        return Ok(Progress::Complete(tag.complete(self.sent)));
-                    }
+                    None => return Ok(Progress::Complete(self.complete_tag())),
                 }
             };
             while batch.next < batch.rows {
                 if left == 0 {
                     return Ok(Progress::Suspended);
                 }
-                batch.encoder.write_row(batch.next, channel.output())?;
+                match self.shape {
+                    Shape::Row => batch.encoder.write_row(batch.next, channel.output())?,
+                    Shape::Copy => batch.encoder.write_copy_row(batch.next, channel.output())?,
+                }
                 batch.next += 1;
                 left -= 1;
                 self.sent += 1;
@@ -84,6 +100,15 @@ impl Rows {
             if self.tag.is_none() {
                 flush(channel, control, true).await?;
             }
+        }
+    }
+}
+
+impl Rows {
+    fn complete_tag(&self) -> String {
+        match self.shape {
+            Shape::Row => self.tag.unwrap_or(Tag::Select).complete(self.sent),
+            Shape::Copy => format!("COPY {}", self.sent),
         }
     }
 }

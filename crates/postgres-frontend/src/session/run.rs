@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 
 use datafusion::scalar::ScalarValue;
-use engine::Outcome;
+use engine::{Outcome, Tag};
 use sql::{Parsed, Statement};
 
 use super::Connection;
@@ -57,7 +57,7 @@ impl Connection {
         self.executed(statement, outcome)
     }
 
-    /// Prepared statements live here, so that forgetting them is done here, too.
+    /// Prepared statements live here, so that forgetting them is done here, too. Rows are computed elsewhere.
     fn executed(&mut self, statement: &Parsed, outcome: Outcome) -> Result<Outcome, Error> {
         match &statement.statement {
             Statement::Deallocate(name) => {
@@ -71,6 +71,11 @@ impl Connection {
             }
             _ => {}
         }
-        Ok(outcome)
+        Ok(match outcome {
+            Outcome::Rows { tag: Tag::Select, schema, rows } => {
+                Outcome::Rows { tag: Tag::Select, schema, rows: self.queries.run(rows) }
+            }
+            other => other,
+        })
     }
 }

@@ -4,8 +4,8 @@ use engine::Outcome;
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
 
-use super::Connection;
 use super::rows::{Progress, Rows, row_description};
+use super::{Connection, copy};
 use crate::encode::Layout;
 use crate::error::Error;
 use crate::wire::Channel;
@@ -16,6 +16,9 @@ impl Connection {
         // As in Postgres, a simple query takes the place of the unnamed statement and portal.
         self.statements.remove("");
         self.portals.remove("");
+        if let Some(query) = copy::query_of(text) {
+            return self.copy_out(channel, &query?).await;
+        }
         let statements = self.session.parse(text)?;
         if statements.is_empty() {
             channel.put(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new()))?;

@@ -9,6 +9,7 @@ use arrow::array::{
     PrimitiveArray, StringArray, StringBuilder,
 };
 use arrow::compute::cast;
+use arrow::compute::kernels::cast_utils::string_to_datetime;
 use arrow::datatypes::{
     DataType, Field, FieldRef, Float32Type, Float64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
     TimestampMicrosecondType,
@@ -41,6 +42,8 @@ pub(crate) enum Conversion {
     Bytea,
     /// Text to interval.
     Interval,
+    /// Text to timestamp, without or with time zone.
+    Timestamp { zoned: bool },
     /// An array's text to its elements' texts.
     Elements,
     /// A float to the nearest whole one, the even one of two.
@@ -78,6 +81,8 @@ impl Convert {
             Conversion::Char { length, .. } => PgType::Char(length),
             Conversion::Bytea => PgType::Bytea,
             Conversion::Interval => PgType::Interval,
+            Conversion::Timestamp { zoned: false } => PgType::Timestamp,
+            Conversion::Timestamp { zoned: true } => PgType::TimestampTz,
             Conversion::Elements => PgType::Array(Box::new(PgType::Text)),
             Conversion::RoundToEven => PgType::Double,
             Conversion::Text => PgType::Text,
@@ -95,6 +100,8 @@ impl ScalarUDFImpl for Convert {
             Conversion::Char { .. } => "to_bpchar",
             Conversion::Bytea => "to_bytea",
             Conversion::Interval => "to_interval",
+            Conversion::Timestamp { zoned: false } => "to_timestamp",
+            Conversion::Timestamp { zoned: true } => "to_timestamptz",
             Conversion::Elements => "to_array",
             Conversion::RoundToEven => "rint",
             Conversion::Text => "to_text",
@@ -122,6 +129,7 @@ impl ScalarUDFImpl for Convert {
             | Conversion::Text
             | Conversion::Bytea
             | Conversion::Interval
+            | Conversion::Timestamp { .. }
             | Conversion::Elements => field,
             _ => field.with_metadata(HashMap::from([(TYPE_KEY.to_owned(), self.pg_type().name())])),
         }))
@@ -159,6 +167,14 @@ impl Convert {
                 let intervals = texts.as_string::<i32>().iter().map(|text| text.map(parse).transpose());
                 Ok(Arc::new(intervals.collect::<Result<IntervalMonthDayNanoArray>>()?))
             }
+            Conversion::Timestamp { zoned } => {
+                let name = if zoned { "timestamp with time zone" } else { "timestamp" };
+                let texts = cast(array, &DataType::Utf8)?;
+                let parse = |text: &str| timestamp_of(text).ok_or_else(|| invalid(name, text));
+                let moments = texts.as_string::<i32>().iter().map(|text| text.map(parse).transpose());
+                let moments = moments.collect::<Result<PrimitiveArray<TimestampMicrosecondType>>>()?;
+                Ok(Arc::new(moments.with_data_type(self.pg_type().arrow())))
+            }
             Conversion::Elements => elements_of(array),
             _ => {
                 let texts = cast(array, &DataType::Utf8)?;
@@ -185,6 +201,7 @@ impl Convert {
             }
             Conversion::Bytea
             | Conversion::Interval
+            | Conversion::Timestamp { .. }
             | Conversion::Elements
             | Conversion::RoundToEven
             | Conversion::Text => Ok(text.to_owned()),
@@ -194,6 +211,17 @@ impl Convert {
 
 fn invalid(name: &str, text: &str) -> DataFusionError {
     DataFusionError::Execution(format!("invalid input syntax for type {name}: \"{text}\""))
+}
+
+/// Microseconds since 1970. Unlike Arrow, Postgres needs no seconds in a time of day.
+fn timestamp_of(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let parsed = string_to_datetime(&chrono::Utc, text).ok().or_else(|| {
+        // `2020-01-02 03:04`, with a zone behind it or not.
+        let (minutes, zone) = text.split_at_checked(16)?;
+        string_to_datetime(&chrono::Utc, &format!("{minutes}:00{zone}")).ok()
+    });
+    parsed.map(|moment| moment.timestamp_micros())
 }
 
 /// Sixteen bytes in hexadecimal, with a hyphen allowed after each four digits, in braces or not.
@@ -421,6 +449,23 @@ mod tests {
         }
         for text in ["", "a0eebc99", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1x", "{a0eebc999c0b4ef8bb6d6bb9bd380a11"] {
             assert_eq!(uuid_of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn timestamps() {
+        let cases = [
+            ("2020-01-02", Some(1_577_923_200_000_000)),
+            (" 2020-01-02 03:00 ", Some(1_577_934_000_000_000)),
+            ("2020-01-02T03:00:00.5Z", Some(1_577_934_000_500_000)),
+            ("2020-01-02 03:00+01:00", Some(1_577_930_400_000_000)),
+            ("2020-13-02", None),
+            ("2020-01-02 25:00", None),
+            ("tomorrow", None),
+            ("ääääääääääääääääää", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(timestamp_of(text), expected, "{text}");
         }
     }
 

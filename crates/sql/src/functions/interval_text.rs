@@ -6,7 +6,6 @@ use std::fmt::Write;
 
 use arrow::datatypes::IntervalMonthDayNano;
 
-const NANOSECONDS_PER_SECOND: f64 = 1e9;
 const NANOSECONDS_PER_DAY: f64 = 86_400e9;
 const DAYS_PER_MONTH: f64 = 30.0;
 

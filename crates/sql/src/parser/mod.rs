@@ -29,7 +29,10 @@ use crate::{Error, ObjectKind, Parsed, Statement};
 
 /// The longest chain of operators without a parenthesis or comma. Each link is a level of the
 /// syntax tree, and code that walks trees does so on the stack.
-const CHAIN_MAX: usize = 2_000;
+const CHAIN_MAX: usize = 1_000;
+
+/// The same for `+ - * / %`. DataFusion's time to bind them is the cube of their number: a second at 200.
+const ARITHMETIC_MAX: usize = 150;
 
 /// The statements of a string, in order. Empty ones and comments leave nothing.
 pub fn parse(sql: &str) -> Result<Vec<Parsed>, Error> {
@@ -97,34 +100,50 @@ fn object_kind(cursor: &mut Cursor<'_>) -> Option<ObjectKind> {
 }
 
 fn check_chains(tokens: &[TokenWithSpan]) -> Result<(), Error> {
-    let mut depths = vec![0];
+    let mut chains = vec![Chain::default()];
     for token in tokens {
         match &token.token {
-            Token::LParen | Token::LBracket => depths.push(0),
-            Token::RParen | Token::RBracket if depths.len() > 1 => {
-                depths.pop();
+            Token::LParen | Token::LBracket => chains.push(Chain::default()),
+            Token::RParen | Token::RBracket if chains.len() > 1 => {
+                chains.pop();
             }
-            Token::Comma | Token::SemiColon => depths.iter_mut().last().into_iter().for_each(|depth| *depth = 0),
-            Token::Word(word) if word.quote_style.is_some() => {}
-            Token::Word(word) => {
-                let is_operator = ["and", "or", "not", "union", "intersect", "except", "join", "when"]
-                    .iter()
-                    .any(|operator| word.value.eq_ignore_ascii_case(operator));
-                count(&mut depths, is_operator)?;
-            }
-            Token::Number(..) | Token::SingleQuotedString(_) | Token::Period | Token::Placeholder(_) => {}
-            _ => count(&mut depths, true)?,
+            Token::Comma | Token::SemiColon => chains.last_mut().into_iter().for_each(|chain| *chain = Chain::default()),
+            token => chains.last_mut().into_iter().for_each(|chain| chain.add(token)),
+        }
+        if chains.last().is_some_and(Chain::is_too_long) {
+            return Err(Error::TooComplex);
         }
     }
     Ok(())
 }
 
-fn count(depths: &mut [usize], is_operator: bool) -> Result<(), Error> {
-    match depths.last_mut() {
-        Some(depth) if is_operator => {
-            *depth += 1;
-            if *depth > CHAIN_MAX { Err(Error::TooComplex) } else { Ok(()) }
+/// The operators so far between two parentheses or commas.
+#[derive(Default)]
+struct Chain {
+    operators: usize,
+    arithmetic: usize,
+}
+
+impl Chain {
+    fn add(&mut self, token: &Token) {
+        match token {
+            Token::Word(word) if word.quote_style.is_some() => {}
+            Token::Word(word) => {
+                let is_operator = ["and", "or", "not", "union", "intersect", "except", "join", "when"]
+                    .iter()
+                    .any(|operator| word.value.eq_ignore_ascii_case(operator));
+                self.operators += usize::from(is_operator);
+            }
+            Token::Number(..) | Token::SingleQuotedString(_) | Token::Period | Token::Placeholder(_) => {}
+            Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod => {
+                self.operators += 1;
+                self.arithmetic += 1;
+            }
+            _ => self.operators += 1,
         }
-        _ => Ok(()),
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.operators > CHAIN_MAX || self.arithmetic > ARITHMETIC_MAX
     }
 }

@@ -5,6 +5,7 @@
 //! any function: an error stays for the row that makes it. Decimals and integer division are
 //! checked already.
 
+use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::Result;
@@ -30,12 +31,25 @@ pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed
 }
 
 fn is_checked(left: &Expr, operator: Operator, right: &Expr, schema: &DFSchema) -> bool {
-    let (Ok(left), Ok(right)) = (left.get_type(schema), right.get_type(schema)) else { return false };
-    match operator {
-        Operator::Plus | Operator::Minus | Operator::Multiply => {
-            left == right && (left.is_integer() || left.is_floating())
-        }
-        Operator::Divide | Operator::Modulo => left == right && left.is_floating(),
-        _ => false,
+    use Operator::{Divide, Minus, Modulo, Multiply, Plus};
+    // Most operators are none of these, and asking for an operand's type is not cheap.
+    if !matches!(operator, Plus | Minus | Multiply | Divide | Modulo) {
+        return false;
     }
+    let (Some(left), Some(right)) = (type_of(left, schema), type_of(right, schema)) else { return false };
+    let is_exact = matches!(operator, Plus | Minus | Multiply) && left.is_integer();
+    left == right && (is_exact || left.is_floating())
+}
+
+/// The type of an operand, which may be a long chain of what this file has made: that has its
+/// first operand's type, while DataFusion would write out the name of each link to find out.
+fn type_of(operand: &Expr, schema: &DFSchema) -> Option<DataType> {
+    let mut operand = operand;
+    while let Expr::ScalarFunction(call) = operand
+        && call.func.inner().is::<checked::Checked>()
+        && let Some(first) = call.args.first()
+    {
+        operand = first;
+    }
+    operand.get_type(schema).ok()
 }

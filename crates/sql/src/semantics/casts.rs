@@ -92,6 +92,8 @@ fn explicit(operand_of: &Expr, from: &Field, to: &Field, is_assignment: bool) ->
         (_, PgType::Json) if is_text => Some(convert(Conversion::Json, operand())),
         (_, PgType::Uuid | PgType::Json | PgType::Jsonb) => return Err(no_cast(&source, &target)),
         (_, PgType::Interval) if is_text => Some(convert(Conversion::Interval, operand())),
+        (_, PgType::Timestamp) if is_text => Some(convert(Conversion::Timestamp { zoned: false }, operand())),
+        (_, PgType::TimestampTz) if is_text => Some(convert(Conversion::Timestamp { zoned: true }, operand())),
         (_, PgType::Array(element)) if is_text => {
             let texts = convert(Conversion::Elements, operand());
             Some(if element.arrow() == DataType::Utf8 { texts } else { cast(texts, to.data_type().clone()) })

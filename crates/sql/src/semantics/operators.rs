@@ -1,6 +1,6 @@
 //! Operators while the text is bound: jsonb's, and what an untyped literal beside a typed operand is.
 
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::Cast;
@@ -35,37 +35,26 @@ impl ExprPlanner for OperatorPlanner {
     }
 }
 
-/// Two operands, each with the type that it has beside the other.
+/// Two operands, each with the type that it has beside the other: DataFusion reads an integer as a
+/// `bigint`, which Postgres does not while it fits an `integer`; and text beside a uuid is a uuid.
+///
+/// Types are only asked for where a literal is beside something: an operand may be a long chain.
+/// One may not have a type, as a parameter; then there is nothing to go by.
 pub(super) fn typed_pair(left: Expr, right: Expr, schema: &DFSchema) -> (Expr, Expr) {
-    if let (Some(left), Some(right)) = (integer(&left), integer(&right)) {
-        return (left, right);
+    match (integer(&left), integer(&right)) {
+        (Some(left), Some(right)) => (left, right),
+        (Some(integer), None) if is_narrow(&right, schema) => (integer, right),
+        (None, Some(integer)) if is_narrow(&left, schema) => (left, integer),
+        _ => {
+            let left = beside(left, &right, schema);
+            let right = beside(right, &left, schema);
+            (left, right)
+        }
     }
-    // An operand may not have a type, as a parameter; then there is nothing to go by.
-    let types = (field_of(&left, schema), field_of(&right, schema));
-    (beside(left, types.1.as_ref()), beside(right, types.0.as_ref()))
 }
 
-fn field_of(expression: &Expr, schema: &DFSchema) -> Option<FieldRef> {
-    expression.to_field(schema).ok().map(|(_, field)| field)
-}
-
-/// A literal beside an operand of some type: DataFusion reads an integer as a `bigint`, which
-/// Postgres does not while it fits an `integer`; and text beside a uuid is a uuid.
-fn beside(operand: Expr, other: Option<&FieldRef>) -> Expr {
-    let Some(other) = other else { return operand };
-    match &operand {
-        Expr::Literal(ScalarValue::Int64(_), _) => match (integer(&operand), other.data_type()) {
-            (Some(integer), DataType::Int8 | DataType::Int16 | DataType::Int32) => integer,
-            _ => operand,
-        },
-        Expr::Literal(ScalarValue::Utf8(Some(_)), None) => match PgType::from_field(other) {
-            Some(PgType::Uuid | PgType::Jsonb | PgType::Bytea) => {
-                Expr::Cast(Cast::new_from_field(Box::new(operand), FieldRef::clone(other)))
-            }
-            _ => operand,
-        },
-        _ => operand,
-    }
+fn is_narrow(expression: &Expr, schema: &DFSchema) -> bool {
+    matches!(expression.get_type(schema), Ok(DataType::Int8 | DataType::Int16 | DataType::Int32))
 }
 
 /// A `bigint` literal that fits an `integer`, as that.
@@ -76,5 +65,19 @@ fn integer(operand: &Expr) -> Option<Expr> {
             Some(Expr::Literal(ScalarValue::Int32(Some(value)), None))
         }
         _ => None,
+    }
+}
+
+/// Text as what it must be beside a uuid, jsonb or bytea.
+fn beside(operand: Expr, other: &Expr, schema: &DFSchema) -> Expr {
+    if !matches!(operand, Expr::Literal(ScalarValue::Utf8(Some(_)), None)) {
+        return operand;
+    }
+    let Ok((_, field)) = other.to_field(schema) else { return operand };
+    match PgType::from_field(&field) {
+        Some(PgType::Uuid | PgType::Jsonb | PgType::Bytea) => {
+            Expr::Cast(Cast::new_from_field(Box::new(operand), field))
+        }
+        _ => operand,
     }
 }

@@ -50,13 +50,15 @@ fn values() {
     }
 }
 
+/// As long as the parser lets them be, on a test thread's 2 MB of stack.
 #[test]
 fn the_longest_chains_run() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let context = SessionContext::new_with_state(session_state_builder(1).build());
-    let sum = format!("SELECT 1{}", " + 1".repeat(1_990));
-    let conditions = format!("SELECT x FROM (VALUES (1)) AS v (x) WHERE x = 1{}", " OR x = 1".repeat(900));
-    for (sql, expected) in [(sum, "?column? integer\n1991"), (conditions, "x integer\n1")] {
+    let sum = format!("SELECT 1{}", " + 1".repeat(100));
+    let conditions = format!("SELECT x FROM (VALUES (1)) AS v (x) WHERE x = 1{}", " OR x = 1".repeat(490));
+    let texts = format!("SELECT length('a'{})", " || 'a'".repeat(990));
+    for (sql, expected) in [(sum, "?column? integer\n101"), (conditions, "x integer\n1"), (texts, "length integer\n991")] {
         assert_eq!(runtime.block_on(rows_of(&sql, &context)).expect("it runs"), expected);
     }
 }

@@ -9,6 +9,7 @@ use arrow::datatypes::DataType;
 
 use super::{KeyIndex, Pairs, RowId, Rows, nulls_of};
 use crate::Error;
+use crate::groups::with_one_nan_and_zero;
 
 impl Rows {
     /// All pairs of a key and a living row that has it. `keys` are columns of the look-up key's
@@ -46,7 +47,13 @@ impl Rows {
         if lookup.is_exact || pairs.rows.is_empty() {
             return Ok(());
         }
-        let equal = self.have_keys(lookup, keys, pairs)?;
+        // As SQL compares keys: -0.0 is 0.0, and a NaN any other NaN.
+        let stored = self.gather(&pairs.ids, &lookup.columns)?;
+        let wanted = compute::take_arrays(keys, &UInt32Array::from(pairs.rows.clone()), None)?;
+        let mut equal = BooleanBuffer::new_set(pairs.rows.len());
+        for (stored, wanted) in stored.iter().zip(&wanted) {
+            equal = &equal & &not_distinct(&with_one_nan_and_zero(stored), &with_one_nan_and_zero(wanted))?;
+        }
         let keep = |index: usize| equal.value(index);
         pairs.rows = pairs.rows.iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, &row)| row).collect();
         pairs.ids = pairs.ids.iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, &id)| id).collect();

@@ -65,6 +65,7 @@ fn insert(random: &mut Random, table: &mut Table, count: i64) -> String {
 
 fn upsert(random: &mut Random, table: &mut Table) -> String {
     let key = (table.next_key - random.between(1, ROWS_AIMED_AT)).max(1);
+    table.next_key = table.next_key.max(key + 1);
     let row = row(random, table, key);
     let action = if random.chance(30) { "NOTHING" } else { "UPDATE SET c0 = EXCLUDED.c0" };
     format!("INSERT INTO {} VALUES {row} ON CONFLICT (id) DO {action}", table.relation.name)

@@ -51,7 +51,11 @@ impl Type {
     /// A value as SQL, never null.
     pub fn literal(self, random: &mut Random) -> String {
         match self {
-            Type::Int => random.between(-3, 6).to_string(),
+            // A cast binds more tightly than a minus.
+            Type::Int => match random.between(-3, 6) {
+                negative @ ..0 => format!("({negative})"),
+                number => number.to_string(),
+            },
             Type::Big => format!("{}::bigint", *random.pick(&[0_i64, 1, 2, 3, 5_000_000_000, -7])),
             Type::Text => format!("'{}'", random.pick(&["", "a", "b", "ab", "abc", "Ö", "it''s", "zz top"])),
             Type::Boolean => (*random.pick(&["true", "false"])).to_owned(),

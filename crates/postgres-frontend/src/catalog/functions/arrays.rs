@@ -33,8 +33,6 @@ pub(super) fn functions() -> Vec<Definition> {
                 list => list.clone(),
             })
         }),
-        // For rows that are not there: what it would hold does not matter.
-        function("catalog_json_build_object", 0..=100, Kind::Text, |_, _| Ok("{}".into())),
         // Text arrays alone, which is what the catalogs have.
         strict("catalog_array_remove", 2..=2, Kind::TextArray, |_, cells| {
             Ok(match &cells[0] {

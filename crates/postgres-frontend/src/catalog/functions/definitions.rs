@@ -2,11 +2,13 @@
 
 use datafusion::error::Result;
 use engine::Object;
-use sql::ObjectKind;
+use sql::{ObjectKind, Statement};
 
 use super::{Definition, constant, strict};
 use crate::catalog::cell::{Cell, Kind};
-use crate::catalog::world::{PG_CATALOG, PUBLIC, Relation, World, constraint_oid, index_name, quote_ident};
+use crate::catalog::world::{
+    PG_CATALOG, PUBLIC, Relation, World, constraint_oid, index_name, quote_ident, quote_literal,
+};
 
 pub(super) fn functions() -> Vec<Definition> {
     vec![
@@ -39,7 +41,7 @@ pub(super) fn functions() -> Vec<Definition> {
         }),
         // Expressions are kept as their text.
         strict("pg_get_expr", 2..=3, Kind::Text, |_, cells| Ok(cells[0].clone())),
-        strict("obj_description", 1..=2, Kind::Text, |world, cells| describe(world, cells)),
+        strict("obj_description", 1..=2, Kind::Text, describe),
         strict("col_description", 2..=2, Kind::Text, |_, _| Ok(Cell::Null)),
         strict("shobj_description", 2..=2, Kind::Text, |_, _| Ok(Cell::Null)),
         constant("pg_get_partkeydef", 1..=1, Kind::Text, Cell::Null),
@@ -66,6 +68,19 @@ pub(crate) fn index(table: &Object) -> String {
     let (name, relation) = (index_name(table), quote_ident(&table.name));
     let name = quote_ident(&name);
     format!("CREATE UNIQUE INDEX {name} ON {}.{relation} USING btree ({})", table.schema_name, key_columns(table))
+}
+
+/// A source's `WITH (...)`, each option as `pg_options_to_table` and `quote_literal` would show it.
+pub(crate) fn options(source: &Object) -> Option<Vec<String>> {
+    let mut statements = sql::parse(&source.definition).ok()?;
+    match statements.pop()?.statement {
+        Statement::CreateSource(create) => {
+            let shown =
+                create.with.iter().map(|(name, value)| format!("{} {}", quote_ident(name), quote_literal(value)));
+            Some(shown.collect())
+        }
+        _ => None,
+    }
 }
 
 /// What is said of the schemas that are always there.

@@ -70,7 +70,12 @@ pub(super) fn strict(
 }
 
 /// A function that always gives the same.
-pub(super) fn constant(name: &'static str, arguments: RangeInclusive<usize>, result: Kind, value: impl Into<Cell>) -> Definition {
+pub(super) fn constant(
+    name: &'static str,
+    arguments: RangeInclusive<usize>,
+    result: Kind,
+    value: impl Into<Cell>,
+) -> Definition {
     let value = value.into();
     function(name, arguments, result, move |_, _| Ok(value.clone()))
 }
@@ -90,7 +95,11 @@ pub(crate) fn all(lookup: &Lookup) -> Vec<ScalarUDF> {
         sizes::functions(),
         arrays::functions(),
     ];
-    definitions.into_iter().flatten().map(|definition| ScalarUDF::new_from_impl(Function::new(definition, lookup))).collect()
+    definitions
+        .into_iter()
+        .flatten()
+        .map(|definition| ScalarUDF::new_from_impl(Function::new(definition, lookup)))
+        .collect()
 }
 
 impl Function {

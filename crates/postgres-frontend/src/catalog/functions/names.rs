@@ -21,9 +21,13 @@ pub(super) fn functions() -> Vec<Definition> {
             Ok(shown.unwrap_or_else(|| if oid == 0 { "-".to_owned() } else { oid.to_string() }).into())
         }),
         strict("regtype_in", 1..=1, Kind::Oid, |_, cells| type_oid(&cells[0])),
-        strict("regtype_out", 1..=1, Kind::Text, |_, cells| Ok(type_shown(type_oid(&cells[0])?.oid().unwrap_or(0)).into())),
+        strict("regtype_out", 1..=1, Kind::Text, |_, cells| {
+            Ok(type_shown(type_oid(&cells[0])?.oid().unwrap_or(0)).into())
+        }),
         strict("regnamespace_in", 1..=1, Kind::Oid, |_, cells| namespace_oid(&cells[0])),
-        strict("regnamespace_out", 1..=1, Kind::Text, |_, cells| Ok(namespace_name(namespace_oid(&cells[0])?.oid().unwrap_or(0)).into())),
+        strict("regnamespace_out", 1..=1, Kind::Text, |_, cells| {
+            Ok(namespace_name(namespace_oid(&cells[0])?.oid().unwrap_or(0)).into())
+        }),
         strict("regrole_in", 1..=1, Kind::Oid, |world, cells| role_oid(world, &cells[0])),
         strict("regrole_out", 1..=1, Kind::Text, |world, cells| {
             let oid = role_oid(world, &cells[0])?.oid();
@@ -55,9 +59,7 @@ pub(super) fn functions() -> Vec<Definition> {
         strict("format_type", 2..=2, Kind::Text, |_, cells| {
             let oid = cells[0].oid().unwrap_or(0);
             Ok(match (postgres_types::Type::from_oid(oid), cells[1].int()) {
-                (Some(base), Some(modifier)) => {
-                    sql_name_with(&base, i32::try_from(modifier).unwrap_or(-1)).into()
-                }
+                (Some(base), Some(modifier)) => sql_name_with(&base, i32::try_from(modifier).unwrap_or(-1)).into(),
                 (Some(_), None) => type_shown(oid).into(),
                 (None, _) if oid == 0 => "-".into(),
                 (None, _) => "???".into(),
@@ -70,7 +72,9 @@ pub(super) fn functions() -> Vec<Definition> {
             })
         }),
         strict("quote_ident", 1..=1, Kind::Text, |_, cells| Ok(cells[0].text().map(quote_ident).into())),
-        strict("quote_literal", 1..=1, Kind::Text, |_, cells| Ok(shown(&cells[0]).map(|text| quote_literal(&text)).into())),
+        strict("quote_literal", 1..=1, Kind::Text, |_, cells| {
+            Ok(shown(&cells[0]).map(|text| quote_literal(&text)).into())
+        }),
         function("quote_nullable", 1..=1, Kind::Text, |_, cells| {
             Ok(shown(&cells[0]).map_or_else(|| "NULL".to_owned(), |text| quote_literal(&text)).into())
         }),

@@ -54,5 +54,7 @@ pub(super) fn functions() -> Vec<Definition> {
 }
 
 fn is_table(world: &World, cell: &Cell) -> bool {
-    cell.oid().and_then(|oid| world.relation(oid)).is_some_and(|relation| relation.kind() == "r" && relation.schema() == "public")
+    cell.oid()
+        .and_then(|oid| world.relation(oid))
+        .is_some_and(|relation| relation.kind() == "r" && relation.schema() == "public")
 }

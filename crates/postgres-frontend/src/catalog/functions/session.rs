@@ -24,7 +24,12 @@ pub(super) fn functions() -> Vec<Definition> {
             "version",
             0..=0,
             Kind::Text,
-            format!("PostgreSQL {} on {}-{}, streaming SQL", crate::SERVER_VERSION, std::env::consts::ARCH, std::env::consts::OS),
+            format!(
+                "PostgreSQL {} on {}-{}, streaming SQL",
+                crate::SERVER_VERSION,
+                std::env::consts::ARCH,
+                std::env::consts::OS
+            ),
         ),
         function("pg_backend_pid", 0..=0, Kind::Int4, |world, _| Ok(world.session.process_id.into())),
         constant("pg_is_in_recovery", 0..=0, Kind::Bool, false),
@@ -48,7 +53,7 @@ pub(super) fn functions() -> Vec<Definition> {
         strict("pg_char_to_encoding", 1..=1, Kind::Int4, |_, cells| {
             Ok(if cells[0].text().is_some_and(|name| name.to_lowercase().starts_with("utf")) { 6 } else { -1 }.into())
         }),
-        strict("current_setting", 1..=2, Kind::Text, |world, cells| current_setting(world, cells)),
+        strict("current_setting", 1..=2, Kind::Text, current_setting),
         constant("pg_postmaster_start_time", 0..=0, Kind::Time, Cell::Null),
         constant("pg_conf_load_time", 0..=0, Kind::Time, Cell::Null),
         constant("pg_tablespace_location", 1..=1, Kind::Text, ""),

@@ -4,15 +4,10 @@ use super::{Definition, constant, strict};
 use crate::catalog::cell::Kind;
 
 pub(super) fn functions() -> Vec<Definition> {
-    let mut functions: Vec<_> = [
-        "pg_table_size",
-        "pg_total_relation_size",
-        "pg_indexes_size",
-        "pg_database_size",
-        "pg_tablespace_size",
-    ]
-    .map(|name| constant(name, 1..=1, Kind::Int8, 0))
-    .into();
+    let mut functions: Vec<_> =
+        ["pg_table_size", "pg_total_relation_size", "pg_indexes_size", "pg_database_size", "pg_tablespace_size"]
+            .map(|name| constant(name, 1..=1, Kind::Int8, 0))
+            .into();
     functions.push(constant("pg_relation_size", 1..=2, Kind::Int8, 0));
     functions.push(constant("pg_relation_filenode", 1..=1, Kind::Oid, 0));
     functions.push(strict("pg_size_pretty", 1..=1, Kind::Text, |_, cells| Ok(cells[0].int().map(pretty).into())));
@@ -39,7 +34,9 @@ mod tests {
 
     #[test]
     fn as_postgres_shows_sizes() {
-        for (bytes, expected) in [(0, "0 bytes"), (10_239, "10239 bytes"), (10_240, "10 kB"), (16_384, "16 kB"), (1 << 30, "1024 MB")] {
+        for (bytes, expected) in
+            [(0, "0 bytes"), (10_239, "10239 bytes"), (10_240, "10 kB"), (16_384, "16 kB"), (1 << 30, "1024 MB")]
+        {
             assert_eq!(pretty(bytes), expected);
         }
     }

@@ -137,13 +137,16 @@ fn operators(expression: &mut Expr) {
 
 /// `LIKE p ESCAPE '/'` as `LIKE q`, where q has backslashes in place of the slashes.
 fn like_escape(expression: &mut Expr) {
-    let (Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. }) = expression else { return };
+    let (Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. }) = expression else {
+        return;
+    };
     let Some(escape) = escape_char.as_ref().and_then(|value| value.value.clone().into_string()) else { return };
     if escape.chars().count() != 1 || escape == "\\" {
         return;
     }
     *escape_char = None;
-    let replace = |inner: Expr, from: &str, to: &str| syntax::call("replace", vec![inner, syntax::text(from), syntax::text(to)]);
+    let replace =
+        |inner: Expr, from: &str, to: &str| syntax::call("replace", vec![inner, syntax::text(from), syntax::text(to)]);
     let inner = std::mem::replace(pattern.as_mut(), syntax::null());
     // An escaped escape waits under a character of nobody's.
     let waiting = "\u{f8ff}";

@@ -6,14 +6,14 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CaseWhen, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
-    GroupByExpr, ObjectName, ObjectNamePart, Ident, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr,
-    Statement, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
-};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, BinaryOperator, CaseWhen, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    FunctionArguments, GroupByExpr, Ident, ObjectName, ObjectNamePart, OrderByExpr, OrderByKind, Query, Select,
+    SelectItem, SetExpr, Statement, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
+};
 
-use super::syntax::{array_subquery, call, cast, function_name, null, parts, set_function_name};
+use super::syntax::{array_subquery, call, cast, function_name, null, parts};
 
 /// Rewrites the subqueries in a statement's expressions.
 pub(super) fn rewrite(statement: &mut Statement) {
@@ -28,14 +28,34 @@ impl VisitorMut for Subqueries {
     // Before what is inside, which is looked at as it was written.
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
         if let Some(query) = array_subquery(expression) {
-            *expression = match array_aggregate(query) {
-                Some(query) => call("array_or_empty", vec![Expr::Subquery(Box::new(query))]),
+            *expression = match options(query).map_or_else(|| array_aggregate(query).map(array), Some) {
+                Some(array) => array,
                 None => cast(null(), DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::Text), None))),
             };
         } else if reads_catalog(expression) {
             single_row(expression);
         }
         ControlFlow::Continue(())
+    }
+}
+
+fn array(query: Query) -> Expr {
+    call("array_or_empty", vec![Expr::Subquery(Box::new(query))])
+}
+
+/// The column of `ARRAY(SELECT ... FROM pg_options_to_table(column))`: options are kept as they are to be shown.
+fn options(query: &Query) -> Option<Expr> {
+    let SetExpr::Select(select) = query.body.as_ref() else { return None };
+    match &select.from.first()?.relation {
+        TableFactor::Table { name, args: Some(arguments), .. }
+            if parts(name)?.last().is_some_and(|name| name == "pg_options_to_table") =>
+        {
+            match arguments.args.as_slice() {
+                [FunctionArg::Unnamed(FunctionArgExpr::Expr(column))] => Some(column.clone()),
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 
@@ -86,7 +106,8 @@ fn single_row(expression: &mut Expr) {
         *expression = cast(null(), DataType::Text);
         return;
     };
-    let [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }] = select.projection.as_mut_slice()
+    let [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }] =
+        select.projection.as_mut_slice()
     else {
         return;
     };
@@ -94,10 +115,12 @@ fn single_row(expression: &mut Expr) {
     if grouped || select.distinct.is_some() || query.limit_clause.is_some() || is_aggregate(item) {
         return;
     }
-    if let Expr::Function(function) = item
+    if let Expr::Function(function) = &*item
         && function_name(function).is_some_and(|name| name.as_slice() == ["json_build_object"])
     {
-        set_function_name(function, "catalog_json_build_object");
+        // The options of an identity column, or of a collation that is not the type's.
+        *expression = cast(null(), DataType::Text);
+        return;
     }
     let inner = std::mem::replace(item, null());
     *item = call("min", vec![inner]);
@@ -134,9 +157,10 @@ fn take_outer_conditions(select: &mut Select) -> Option<Vec<Expr>> {
 
 /// The names by which a subquery's own tables are called.
 fn own_names(select: &Select) -> Vec<String> {
-    let tables = select.from.iter().flat_map(|from| {
-        std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation))
-    });
+    let tables = select
+        .from
+        .iter()
+        .flat_map(|from| std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation)));
     tables
         .filter_map(|table| match table {
             TableFactor::Table { alias: Some(alias), .. } | TableFactor::Derived { alias: Some(alias), .. } => {
@@ -194,7 +218,8 @@ fn oid_type() -> DataType {
 
 fn is_aggregate(expression: &Expr) -> bool {
     let Expr::Function(function) = expression else { return false };
-    let aggregates = ["count", "min", "max", "sum", "avg", "array_agg", "string_agg", "bool_and", "bool_or", "json_agg"];
+    let aggregates =
+        ["count", "min", "max", "sum", "avg", "array_agg", "string_agg", "bool_and", "bool_or", "json_agg"];
     function_name(function).is_some_and(|name| name.last().is_some_and(|name| aggregates.contains(&name.as_str())))
 }
 
@@ -230,9 +255,10 @@ fn array_aggregate(query: &mut Query) -> Option<Query> {
 /// Whether a table is a function's, with arguments that are no plain values.
 fn calls_function_of_outer_row(select: &Select) -> bool {
     select.from.iter().any(|table| match &table.relation {
-        TableFactor::Table { args: Some(arguments), .. } => arguments.args.iter().any(|argument| {
-            !matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(_))))
-        }),
+        TableFactor::Table { args: Some(arguments), .. } => arguments
+            .args
+            .iter()
+            .any(|argument| !matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Value(_))))),
         TableFactor::UNNEST { .. } | TableFactor::Function { .. } => true,
         _ => false,
     })

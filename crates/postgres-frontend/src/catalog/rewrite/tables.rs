@@ -1,8 +1,6 @@
 //! Functions in a FROM clause.
 
-use datafusion::sql::sqlparser::ast::{
-    Ident, ObjectName, ObjectNamePart, TableAliasColumnDef, TableFactor,
-};
+use datafusion::sql::sqlparser::ast::{Ident, ObjectName, ObjectNamePart, TableAliasColumnDef, TableFactor};
 
 use super::syntax::parts;
 
@@ -36,7 +34,9 @@ pub(super) fn rewrite(factor: &mut TableFactor) {
                 alias.columns = vec![TableAliasColumnDef { name: alias.name.clone(), data_type: None }];
             }
         }
-        TableFactor::UNNEST { alias: Some(alias), array_exprs, .. } if alias.columns.is_empty() && array_exprs.len() == 1 => {
+        TableFactor::UNNEST { alias: Some(alias), array_exprs, .. }
+            if alias.columns.is_empty() && array_exprs.len() == 1 =>
+        {
             alias.columns = vec![TableAliasColumnDef { name: alias.name.clone(), data_type: None }];
         }
         _ => {}

@@ -33,7 +33,7 @@ fn spellings() {
         ("SELECT (SELECT x FROM t WHERE t.a = u.a) FROM u", "SELECT (SELECT x FROM t WHERE t.a = u.a) FROM u"),
         (
             "SELECT (SELECT c.x AS z FROM pg_catalog.pg_collation c WHERE c.oid = u.a) FROM u",
-            "SELECT (SELECT min(c.x) FROM pg_catalog.pg_collation c WHERE c.oid = u.a) AS \"z\" FROM u",
+            "SELECT (SELECT min(c.x) AS z FROM pg_catalog.pg_collation c WHERE c.oid = u.a) AS \"z\" FROM u",
         ),
         (
             "SELECT (SELECT f(d.x) FROM pg_attrdef d WHERE d.n = a.n AND a.has) FROM a",

@@ -9,22 +9,10 @@ const fn empty(name: &'static str, columns: &'static [(&'static str, Kind)]) -> 
 }
 
 pub(super) static TABLES: [SystemTable; 52] = [
-    empty(
-        "pg_aggregate",
-        &[
-            ("aggfnoid", Kind::Text),
-            ("aggkind", Kind::Char),
-            ("aggnumdirectargs", Kind::Int2),
-        ],
-    ),
+    empty("pg_aggregate", &[("aggfnoid", Kind::Text), ("aggkind", Kind::Char), ("aggnumdirectargs", Kind::Int2)]),
     empty(
         "pg_auth_members",
-        &[
-            ("roleid", Kind::Oid),
-            ("member", Kind::Oid),
-            ("grantor", Kind::Oid),
-            ("admin_option", Kind::Bool),
-        ],
+        &[("roleid", Kind::Oid), ("member", Kind::Oid), ("grantor", Kind::Oid), ("admin_option", Kind::Bool)],
     ),
     empty(
         "pg_available_extensions",
@@ -70,14 +58,7 @@ pub(super) static TABLES: [SystemTable; 52] = [
             ("creation_time", Kind::Time),
         ],
     ),
-    empty(
-        "pg_db_role_setting",
-        &[
-            ("setdatabase", Kind::Oid),
-            ("setrole", Kind::Oid),
-            ("setconfig", Kind::TextArray),
-        ],
-    ),
+    empty("pg_db_role_setting", &[("setdatabase", Kind::Oid), ("setrole", Kind::Oid), ("setconfig", Kind::TextArray)]),
     empty(
         "pg_default_acl",
         &[
@@ -102,12 +83,7 @@ pub(super) static TABLES: [SystemTable; 52] = [
     ),
     empty(
         "pg_enum",
-        &[
-            ("oid", Kind::Oid),
-            ("enumtypid", Kind::Oid),
-            ("enumsortorder", Kind::Real),
-            ("enumlabel", Kind::Name),
-        ],
+        &[("oid", Kind::Oid), ("enumtypid", Kind::Oid), ("enumsortorder", Kind::Real), ("enumlabel", Kind::Name)],
     ),
     empty(
         "pg_event_trigger",
@@ -121,22 +97,8 @@ pub(super) static TABLES: [SystemTable; 52] = [
             ("evttags", Kind::TextArray),
         ],
     ),
-    empty(
-        "pg_group",
-        &[
-            ("groname", Kind::Name),
-            ("grosysid", Kind::Oid),
-            ("grolist", Kind::OidArray),
-        ],
-    ),
-    empty(
-        "pg_largeobject_metadata",
-        &[
-            ("oid", Kind::Oid),
-            ("lomowner", Kind::Oid),
-            ("lomacl", Kind::TextArray),
-        ],
-    ),
+    empty("pg_group", &[("groname", Kind::Name), ("grosysid", Kind::Oid), ("grolist", Kind::OidArray)]),
+    empty("pg_largeobject_metadata", &[("oid", Kind::Oid), ("lomowner", Kind::Oid), ("lomacl", Kind::TextArray)]),
     empty(
         "pg_locks",
         &[
@@ -300,14 +262,7 @@ pub(super) static TABLES: [SystemTable; 52] = [
             ("pubviaroot", Kind::Bool),
         ],
     ),
-    empty(
-        "pg_publication_namespace",
-        &[
-            ("oid", Kind::Oid),
-            ("pnpubid", Kind::Oid),
-            ("pnnspid", Kind::Oid),
-        ],
-    ),
+    empty("pg_publication_namespace", &[("oid", Kind::Oid), ("pnpubid", Kind::Oid), ("pnnspid", Kind::Oid)]),
     empty(
         "pg_publication_rel",
         &[
@@ -358,12 +313,7 @@ pub(super) static TABLES: [SystemTable; 52] = [
     ),
     empty(
         "pg_rules",
-        &[
-            ("schemaname", Kind::Name),
-            ("tablename", Kind::Name),
-            ("rulename", Kind::Name),
-            ("definition", Kind::Text),
-        ],
+        &[("schemaname", Kind::Name), ("tablename", Kind::Name), ("rulename", Kind::Name), ("definition", Kind::Text)],
     ),
     empty(
         "pg_seclabel",
@@ -414,22 +364,10 @@ pub(super) static TABLES: [SystemTable; 52] = [
             ("deptype", Kind::Char),
         ],
     ),
-    empty(
-        "pg_shdescription",
-        &[
-            ("objoid", Kind::Oid),
-            ("classoid", Kind::Oid),
-            ("description", Kind::Text),
-        ],
-    ),
+    empty("pg_shdescription", &[("objoid", Kind::Oid), ("classoid", Kind::Oid), ("description", Kind::Text)]),
     empty(
         "pg_stat_gssapi",
-        &[
-            ("pid", Kind::Int4),
-            ("gss_authenticated", Kind::Bool),
-            ("principal", Kind::Text),
-            ("encrypted", Kind::Bool),
-        ],
+        &[("pid", Kind::Int4), ("gss_authenticated", Kind::Bool), ("principal", Kind::Text), ("encrypted", Kind::Bool)],
     ),
     empty(
         "pg_stat_replication",
@@ -543,12 +481,7 @@ pub(super) static TABLES: [SystemTable; 52] = [
     ),
     empty(
         "pg_timezone_names",
-        &[
-            ("name", Kind::Text),
-            ("abbrev", Kind::Text),
-            ("utc_offset", Kind::Text),
-            ("is_dst", Kind::Bool),
-        ],
+        &[("name", Kind::Text), ("abbrev", Kind::Text), ("utc_offset", Kind::Text), ("is_dst", Kind::Bool)],
     ),
     empty(
         "pg_transform",
@@ -605,30 +538,11 @@ pub(super) static TABLES: [SystemTable; 52] = [
             ("dictinitoption", Kind::Text),
         ],
     ),
-    empty(
-        "pg_ts_parser",
-        &[
-            ("oid", Kind::Oid),
-            ("prsname", Kind::Name),
-            ("prsnamespace", Kind::Oid),
-        ],
-    ),
-    empty(
-        "pg_ts_template",
-        &[
-            ("oid", Kind::Oid),
-            ("tmplname", Kind::Name),
-            ("tmplnamespace", Kind::Oid),
-        ],
-    ),
+    empty("pg_ts_parser", &[("oid", Kind::Oid), ("prsname", Kind::Name), ("prsnamespace", Kind::Oid)]),
+    empty("pg_ts_template", &[("oid", Kind::Oid), ("tmplname", Kind::Name), ("tmplnamespace", Kind::Oid)]),
     empty(
         "pg_user_mapping",
-        &[
-            ("oid", Kind::Oid),
-            ("umuser", Kind::Oid),
-            ("umserver", Kind::Oid),
-            ("umoptions", Kind::TextArray),
-        ],
+        &[("oid", Kind::Oid), ("umuser", Kind::Oid), ("umserver", Kind::Oid), ("umoptions", Kind::TextArray)],
     ),
     empty(
         "pg_user_mappings",

@@ -7,8 +7,8 @@ use super::{SystemTable, class_oid, no_rows};
 use crate::catalog::cell::{Cell, Kind, row};
 use crate::catalog::functions::definitions;
 use crate::catalog::world::{
-    BTREE, HEAP, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, Relation, SERVER, World, column_type,
-    constraint_oid, index_name, index_oid, schema_oid,
+    BTREE, HEAP, INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, Relation, SERVER, World, column_type, constraint_oid,
+    index_name, index_oid, schema_oid,
 };
 use crate::types::{WireType, length};
 
@@ -162,7 +162,12 @@ pub(super) static TABLES: [SystemTable; 9] = [
         schema: "pg_catalog",
         name: "pg_description",
         kind: "r",
-        columns: &[("objoid", Kind::Oid), ("classoid", Kind::Oid), ("objsubid", Kind::Int4), ("description", Kind::Text)],
+        columns: &[
+            ("objoid", Kind::Oid),
+            ("classoid", Kind::Oid),
+            ("objsubid", Kind::Int4),
+            ("description", Kind::Text),
+        ],
         rows: pg_description,
     },
     SystemTable {
@@ -185,7 +190,7 @@ pub(super) static TABLES: [SystemTable; 9] = [
         columns: &[("ftrelid", Kind::Oid), ("ftserver", Kind::Oid), ("ftoptions", Kind::TextArray)],
         rows: |world| {
             let sources = world.objects().filter(|object| object.kind == ObjectKind::Source);
-            sources.map(|source| row![source.oid, SERVER, Cell::Null]).collect()
+            sources.map(|source| row![source.oid, SERVER, definitions::options(source)]).collect()
         },
     },
     SystemTable {
@@ -242,7 +247,7 @@ fn class_row(relation: &Relation<'_>) -> Vec<Cell> {
         false,
         false,
         true,
-        if relation.kind() == "r" { "d" } else { "n" },
+        if matches!(relation.kind(), "r" | "m") { "d" } else { "n" },
         false,
         0,
         0,
@@ -335,7 +340,8 @@ fn key(table: &Object) -> Vec<i64> {
 fn pg_index(world: &World) -> Vec<Vec<Cell>> {
     let index_row = |table: &Object| {
         let columns = table.primary_key.len();
-        let collations = table.primary_key.iter().map(|key| super::types::collation(&column_type(table.columns.field(*key)).base));
+        let collations =
+            table.primary_key.iter().map(|key| super::types::collation(&column_type(table.columns.field(*key)).base));
         row![
             index_oid(table),
             table.oid,

@@ -188,7 +188,9 @@ pub(super) static TABLES: [SystemTable; 11] = [
             ("lanvalidator", Kind::Oid),
             ("lanacl", Kind::TextArray),
         ],
-        rows: |_| vec![row![12, "internal", OWNER, false, false, 0, 0, 0], row![14, "sql", OWNER, false, true, 0, 0, 0]],
+        rows: |_| {
+            vec![row![12, "internal", OWNER, false, false, 0, 0, 0], row![14, "sql", OWNER, false, true, 0, 0, 0]]
+        },
     },
     SystemTable {
         schema: "pg_catalog",

@@ -92,9 +92,7 @@ pub(super) static TABLES: [SystemTable; 4] = [
         name: "pg_am",
         kind: "r",
         columns: &[("oid", Kind::Oid), ("amname", Kind::Name), ("amhandler", Kind::Text), ("amtype", Kind::Char)],
-        rows: |_| {
-            vec![row![HEAP, "heap", "heap_tableam_handler", "t"], row![BTREE, "btree", "bthandler", "i"]]
-        },
+        rows: |_| vec![row![HEAP, "heap", "heap_tableam_handler", "t"], row![BTREE, "btree", "bthandler", "i"]],
     },
 ];
 
@@ -146,8 +144,19 @@ fn type_row(base: &Type) -> Vec<Cell> {
 fn has_underscore(base: &Type) -> bool {
     matches!(
         *base,
-        Type::TIMESTAMP | Type::TIMESTAMPTZ | Type::DATE | Type::TIME | Type::TIMETZ | Type::INTERVAL | Type::NUMERIC
-            | Type::UUID | Type::JSON | Type::JSONB | Type::BIT | Type::VARBIT | Type::XML
+        Type::TIMESTAMP
+            | Type::TIMESTAMPTZ
+            | Type::DATE
+            | Type::TIME
+            | Type::TIMETZ
+            | Type::INTERVAL
+            | Type::NUMERIC
+            | Type::UUID
+            | Type::JSON
+            | Type::JSONB
+            | Type::BIT
+            | Type::VARBIT
+            | Type::XML
     ) || matches!(base.kind(), TypeKind::Pseudo | TypeKind::Range(_))
 }
 
@@ -174,8 +183,19 @@ fn category(base: &Type) -> &'static str {
     }
     match *base {
         Type::BOOL => "B",
-        Type::INT2 | Type::INT4 | Type::INT8 | Type::FLOAT4 | Type::FLOAT8 | Type::NUMERIC | Type::MONEY | Type::OID
-        | Type::REGCLASS | Type::REGTYPE | Type::REGPROC | Type::REGNAMESPACE | Type::REGROLE => "N",
+        Type::INT2
+        | Type::INT4
+        | Type::INT8
+        | Type::FLOAT4
+        | Type::FLOAT8
+        | Type::NUMERIC
+        | Type::MONEY
+        | Type::OID
+        | Type::REGCLASS
+        | Type::REGTYPE
+        | Type::REGPROC
+        | Type::REGNAMESPACE
+        | Type::REGROLE => "N",
         Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME => "S",
         Type::DATE | Type::TIME | Type::TIMETZ | Type::TIMESTAMP | Type::TIMESTAMPTZ => "D",
         Type::INTERVAL => "T",

@@ -28,9 +28,9 @@ pub(super) static TABLES: [SystemTable; 6] = [
                 let keyed = !table.primary_key.is_empty();
                 row!["public", &table.name, owner, Cell::Null, keyed, false, false, false]
             });
-            let system = super::all().filter(|(_, table)| table.kind == "r").map(|(_, table)| {
-                row![table.schema, table.name, owner, Cell::Null, false, false, false, false]
-            });
+            let system = super::all()
+                .filter(|(_, table)| table.kind == "r")
+                .map(|(_, table)| row![table.schema, table.name, owner, Cell::Null, false, false, false, false]);
             own.chain(system).collect()
         },
     },

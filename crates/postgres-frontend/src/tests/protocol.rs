@@ -1,0 +1,239 @@
+//! Messages as bytes: what a driver never sends, or hides.
+
+use bytes::BufMut;
+
+use super::Server;
+use super::raw::{Raw, error_field, framed, startup};
+
+#[tokio::test]
+async fn startup_says_who_the_server_is() {
+    let server = Server::start().await;
+    let mut raw = Raw::open(&server).await;
+    // SSLRequest, then GSSENCRequest: both are refused, and the connection goes on.
+    raw.send(&[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]).await;
+    assert_eq!(&raw.bytes(1).await[..], b"N");
+    raw.send(&[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30]).await;
+    assert_eq!(&raw.bytes(1).await[..], b"N");
+    raw.send(&startup(&[("user", "me"), ("application_name", "test"), ("options", "-c TimeZone=UTC")])).await;
+    let messages = raw.until('Z').await;
+    assert_eq!(messages[0].0, 'R');
+    let has = |text: &str| messages.iter().any(|(kind, body)| *kind == 'S' && body.starts_with(text.as_bytes()));
+    for status in
+        ["client_encoding\0UTF8\0", "server_version\x0015.", "application_name\0test\0", "integer_datetimes\0on\0"]
+    {
+        assert!(has(status), "{status:?}");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn refused_at_the_start() {
+    let server = Server::start().await;
+    let mut major_2 = startup(&[("user", "me")]);
+    major_2[5] = 2;
+    for (bytes, code) in [
+        (startup(&[("user", "me"), ("database", "other")]), "3D000"),
+        (startup(&[("database", "dev")]), "28000"),
+        (startup(&[("user", "me"), ("replication", "true")]), "0A000"),
+        (startup(&[("user", "me"), ("no_such_setting", "1")]), "42704"),
+        (major_2, "0A000"),
+        (vec![0, 0, 0, 3, 0, 0], "08P01"),
+        (vec![0x16, 3, 1, 2, 0, 1], "08P01"),
+        (vec![0, 0, 0, 12, 0, 3, 0, 0, b'u', b's', b'e', b'r'], "08P01"),
+    ] {
+        let mut raw = Raw::open(&server).await;
+        raw.send(&bytes).await;
+        let (kind, body) = raw.next().await.expect("an answer");
+        assert_eq!((kind, error_field(&body, 'C').as_deref()), ('E', Some(code)), "{bytes:?}");
+        assert_eq!(error_field(&body, 'S').as_deref(), Some("FATAL"));
+        assert!(raw.next().await.is_none(), "closed");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn bad_packets_close_their_connection_only() {
+    let server = Server::start().await;
+    let mut good = Raw::connect(&server).await;
+    for bytes in [
+        framed('z', b""),
+        vec![b'Q', 0, 0, 0, 1],
+        vec![b'Q', 0xff, 0xff, 0xff, 0xff],
+        framed('Q', b"select 1"),
+        framed('Q', b"select '\xff'\0"),
+        framed('P', b"s\0select 1\0\xff\xff"),
+        framed('B', b"\0\0\0\0\xff\xff"),
+        framed('D', b"X\0"),
+        framed('E', b"\0"),
+        framed('p', b"secret\0"),
+    ] {
+        let mut bad = Raw::connect(&server).await;
+        bad.send(&bytes).await;
+        let (kind, body) = bad.next().await.expect("an answer");
+        assert_eq!((kind, error_field(&body, 'S').as_deref()), ('E', Some("FATAL")), "{bytes:?}");
+        assert!(bad.next().await.is_none(), "closed after {bytes:?}");
+    }
+    good.query("select 1").await;
+    assert_eq!(good.kinds().await, "TDCZ");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn an_error_ends_the_rest_of_a_query() {
+    let server = Server::start().await;
+    let mut raw = Raw::connect(&server).await;
+    for (query, kinds) in [
+        ("", "IZ"),
+        (" ; ", "IZ"),
+        ("-- nothing", "IZ"),
+        ("select 1; select 2", "TDCTDCZ"),
+        ("select 1; select no_column; select 2", "TDCEZ"),
+        ("select 1; selec", "EZ"),
+        ("begin; select 1", "CTDCZ"),
+        ("select no_column", "EZ"),
+        ("select 1", "EZ"),
+        ("rollback", "CZ"),
+        ("drop table if exists nothing", "NCZ"),
+        ("set application_name = 'other'", "SCZ"),
+    ] {
+        raw.query(query).await;
+        assert_eq!(raw.kinds().await, kinds, "{query}");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn after_an_error_messages_are_skipped_up_to_sync() {
+    let server = Server::start().await;
+    let mut raw = Raw::connect(&server).await;
+    let parse = |name: &str, query: &str| framed('P', format!("{name}\0{query}\0\0\0").as_bytes());
+    let bind = framed('B', b"\0s\0\0\0\0\0\0\0");
+    let execute = framed('E', b"\0\0\0\0\0");
+    let sync = framed('S', b"");
+    raw.send(&[parse("s", "selec"), bind.clone(), execute.clone(), sync.clone()].concat()).await;
+    assert_eq!(raw.kinds().await, "EZ");
+    raw.send(
+        &[
+            parse("s", "select 1"),
+            framed('D', b"Ss\0"),
+            bind.clone(),
+            framed('D', b"P\0"),
+            execute.clone(),
+            sync.clone(),
+        ]
+        .concat(),
+    )
+    .await;
+    assert_eq!(raw.kinds().await, "1tT2TDCZ");
+    // A portal does not outlive its transaction, a statement does; a name is taken once.
+    raw.send(&[execute.clone(), sync.clone()].concat()).await;
+    assert_eq!(raw.kinds().await, "EZ");
+    raw.send(&[parse("s", "select 2"), sync.clone()].concat()).await;
+    assert_eq!(raw.kinds().await, "EZ");
+    raw.send(
+        &[framed('C', b"Ss\0"), framed('C', b"Snothing\0"), parse("s", "select 2"), bind, execute, sync.clone()]
+            .concat(),
+    )
+    .await;
+    assert_eq!(raw.kinds().await, "3312DCZ");
+    raw.send(&[parse("", "select 1; select 2"), sync.clone()].concat()).await;
+    assert_eq!(raw.kinds().await, "EZ");
+    raw.send(
+        &[parse("", ""), framed('B', b"\0\0\0\0\0\0\0\0"), framed('D', b"P\0"), framed('E', b"\0\0\0\0\0"), sync]
+            .concat(),
+    )
+    .await;
+    assert_eq!(raw.kinds().await, "12nIZ");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_portal_stops_at_its_limit() {
+    let server = Server::start().await;
+    let mut raw = Raw::connect(&server).await;
+    let messages = [
+        framed('P', b"\0select * from generate_series(1, 5)\0\0\0"),
+        framed('B', b"p\0\0\0\0\0\0\0\0"),
+        framed('E', b"p\0\0\0\0\x02"),
+        framed('E', b"p\0\0\0\0\x02"),
+        framed('E', b"p\0\0\0\0\x02"),
+        framed('S', b""),
+    ];
+    raw.send(&messages.concat()).await;
+    assert_eq!(raw.kinds().await, "12DDsDDsDCZ");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_cancel_request_needs_the_right_key() {
+    let server = Server::start().await;
+    let mut raw = Raw::connect(&server).await;
+    raw.query("create table t (a int)").await;
+    assert_eq!(raw.kinds().await, "CZ");
+    let cancel = |process_id: u32, key: u32| {
+        let mut bytes = vec![];
+        for number in [16, 80_877_102, process_id, key] {
+            bytes.put_u32(number);
+        }
+        bytes
+    };
+    let right = cancel(raw.process_id, raw.secret_key);
+    let wrong = cancel(raw.process_id, raw.secret_key ^ 1);
+    // Nothing runs yet: without effect.
+    for bytes in [&right, &wrong] {
+        let mut other = Raw::open(&server).await;
+        other.send(bytes).await;
+        assert!(other.next().await.is_none());
+    }
+    raw.query("subscribe t").await;
+    assert_eq!(raw.next().await.expect("columns").0, 'T');
+    let mut other = Raw::open(&server).await;
+    other.send(&wrong).await;
+    assert!(other.next().await.is_none());
+    // Still running: a change comes through, at once.
+    let mut writer = Raw::connect(&server).await;
+    writer.query("insert into t values (7)").await;
+    assert_eq!(writer.kinds().await, "CZ");
+    assert_eq!(raw.next().await.expect("the change").0, 'D');
+    let mut other = Raw::open(&server).await;
+    other.send(&right).await;
+    let (kind, body) = raw.next().await.expect("the end");
+    assert_eq!((kind, error_field(&body, 'C').as_deref()), ('E', Some("57014")));
+    assert_eq!(raw.kinds().await, "Z");
+    raw.query("select 1").await;
+    assert_eq!(raw.kinds().await, "TDCZ");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn copy_shows_a_subscription_as_it_goes() {
+    let server = Server::start().await;
+    let mut raw = Raw::connect(&server).await;
+    raw.query("create table t (a text); insert into t values ('x')").await;
+    assert_eq!(raw.kinds().await, "CCZ");
+    raw.query("copy t to stdout").await;
+    assert_eq!(raw.kinds().await, "HdcCZ");
+    raw.query("COPY (SUBSCRIBE t) TO STDOUT;").await;
+    assert_eq!(raw.next().await.expect("the start").0, 'H');
+    let (kind, row) = raw.next().await.expect("what is there");
+    assert_eq!(kind, 'd');
+    assert!(row.ends_with(b"\tx\n"), "{row:?}");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_server_is_told() {
+    let server = Server::start().await;
+    let mut idle = Raw::connect(&server).await;
+    let mut busy = Raw::connect(&server).await;
+    busy.query("create table t (a int)").await;
+    assert_eq!(busy.kinds().await, "CZ");
+    busy.query("subscribe t").await;
+    assert_eq!(busy.next().await.expect("columns").0, 'T');
+    server.end().await;
+    for raw in [&mut idle, &mut busy] {
+        let (kind, body) = raw.next().await.expect("a farewell");
+        assert_eq!((kind, error_field(&body, 'C').as_deref()), ('E', Some("57P01")));
+        assert!(raw.next().await.is_none());
+    }
+}
