@@ -16,7 +16,7 @@ const BLACKHOLE: &str = "blackhole";
 
 /// Creates a sink.
 pub(crate) async fn run(session: &mut Session, sink: &CreateSink, sql: &str) -> Result<Outcome, Error> {
-    session.check_outside_transaction("CREATE SINK")?;
+    session.leave_transaction("CREATE SINK").await?;
     check_options(sink)?;
     let engine = Arc::clone(&session.engine);
     let change = engine.catalog().change().await;

@@ -14,7 +14,7 @@ use crate::{Error, Outcome};
 
 /// Creates a source. Nothing is read before a view or a query does.
 pub(crate) async fn run(session: &mut Session, source: &CreateSource, sql: &str) -> Result<Outcome, Error> {
-    session.check_outside_transaction("CREATE SOURCE")?;
+    session.leave_transaction("CREATE SOURCE").await?;
     let engine = Arc::clone(&session.engine);
     let change = engine.catalog().change().await;
     let done = Outcome::Done("CREATE SOURCE".to_owned());

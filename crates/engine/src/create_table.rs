@@ -19,7 +19,7 @@ use crate::{Error, Notice, Outcome, SqlState};
 
 /// Creates a table, empty.
 pub(crate) async fn run(session: &mut Session, table: &CreateTable, sql: &str) -> Result<Outcome, Error> {
-    session.check_outside_transaction("CREATE TABLE")?;
+    session.leave_transaction("CREATE TABLE").await?;
     let engine = Arc::clone(&session.engine);
     let change = engine.catalog().change().await;
     let done = Outcome::Done("CREATE TABLE".to_owned());

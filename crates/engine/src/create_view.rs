@@ -17,7 +17,7 @@ use crate::{Error, Outcome, SqlState};
 /// Creates a view; a materialized one is there when it holds all that it should.
 pub(crate) async fn run(session: &mut Session, view: &CreateView, sql: &str) -> Result<Outcome, Error> {
     let verb = if view.materialized { "CREATE MATERIALIZED VIEW" } else { "CREATE VIEW" };
-    session.check_outside_transaction(verb)?;
+    session.leave_transaction(verb).await?;
     if view.materialized && view.or_replace {
         return Err(Error::unsupported("OR REPLACE of a materialized view is not supported yet")
             .with_hint("Drop it first, with CASCADE if others read it."));

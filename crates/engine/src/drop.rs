@@ -12,7 +12,7 @@ use crate::{Error, Notice, Outcome, SqlState};
 /// Drops things, and with CASCADE all that reads them.
 pub(crate) async fn run(session: &mut Session, drop: &Drop) -> Result<Outcome, Error> {
     let verb = format!("DROP {}", kind_name(drop.kind).to_uppercase());
-    session.check_outside_transaction(&verb)?;
+    session.leave_transaction(&verb).await?;
     let engine = Arc::clone(&session.engine);
     let change = engine.catalog().change().await;
     let catalog = change.snapshot();

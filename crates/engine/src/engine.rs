@@ -8,10 +8,14 @@ use dataflow::Runtime;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use parking_lot::RwLock;
 
+use crate::pool::Pool;
 use crate::{Catalog, Error, Extension, Session, SessionInfo, Settings, SqlState};
 
 /// Of the memory that was allowed, what queries may take for sorts, joins and groups: one part in this.
 const QUERY_MEMORY_PART: u64 = 4;
+
+/// Threads for queries, at least: one long query shall not be alone with a single thread.
+const QUERY_THREADS_MIN: usize = 2;
 
 /// What an engine is started with.
 #[derive(Clone, Debug)]
@@ -29,6 +33,7 @@ pub struct Engine {
     catalog: Catalog,
     runtime: Runtime,
     environment: Arc<RuntimeEnv>,
+    pool: Arc<Pool>,
     extensions: RwLock<Vec<Arc<dyn Extension>>>,
     query_partitions: usize,
     next_process_id: AtomicI32,
@@ -47,6 +52,7 @@ impl Engine {
             catalog: Catalog::default(),
             runtime,
             environment,
+            pool: Arc::new(Pool::start(config.workers.max(QUERY_THREADS_MIN))?),
             extensions: RwLock::default(),
             query_partitions: config.workers.max(1),
             next_process_id: AtomicI32::new(1),
@@ -102,6 +108,11 @@ impl Engine {
     /// What DataFusion may use: memory, and files to spill to.
     pub(crate) fn environment(&self) -> Arc<RuntimeEnv> {
         Arc::clone(&self.environment)
+    }
+
+    /// The threads that run queries.
+    pub(crate) fn pool(&self) -> Arc<Pool> {
+        Arc::clone(&self.pool)
     }
 
     /// How many streams a query is split into at most.

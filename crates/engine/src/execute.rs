@@ -33,7 +33,7 @@ pub(crate) async fn execute(
         Statement::Begin { read_only } => Ok(session.begin(*read_only)),
         Statement::Commit => session.commit().await,
         Statement::Rollback => Ok(session.rollback()),
-        Statement::Discard => settings::discard(session, sql),
+        Statement::Discard => settings::discard(session, sql).await,
         // Prepared statements are the frontend's.
         Statement::Deallocate(_) => Ok(Outcome::Done("DEALLOCATE".to_owned())),
         // A session reads its own writes; what remains to wait for is sources that have an end.

@@ -6,6 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::DFSchema;
+use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{self, SetExpr};
 
@@ -14,7 +15,7 @@ use crate::on_conflict::OnConflict;
 use crate::query::{collect, typed};
 use crate::write::{
     Computed, Context, Returning, TableChange, Target, Visible, assign_column, check_unique, column_index, conform,
-    default_of, is_unknown_literal, note_assigned, or_default,
+    default_of, is_unknown_literal, memory_table, note_assigned, or_default,
 };
 use crate::{Error, SqlState, Tag, values};
 
@@ -92,12 +93,19 @@ impl<'a> Insert<'a> {
             Some(column) => note_assigned(types, value, &schema.fields()[*column]),
             None => Ok(()),
         })?;
-        let values = values::rows_of(&query).filter(|values| !values::is_all_literals(values)).cloned();
-        let bound = match &values {
-            Some(values) => values::as_one_row(values)?,
-            None => Box::new(query.clone()),
+        let values = values::rows_of(&query).cloned();
+        let plain = values.as_ref().and_then(values::as_batch);
+        let (plan, values) = match (plain, values) {
+            (Some(batch), _) => {
+                let table = provider_as_source(memory_table(&batch.schema(), vec![batch])?);
+                (LogicalPlanBuilder::scan("values", table, None)?.build()?, None)
+            }
+            (None, Some(values)) => {
+                let row = values::as_one_row(&values)?;
+                (context.binder.bind(&row, &context.reader, vec![]).await?.plan, Some(values))
+            }
+            (None, None) => (context.binder.bind(&query, &context.reader, vec![]).await?.plan, None),
         };
-        let plan = context.binder.bind(&bound, &context.reader, vec![]).await?.plan;
         let given = match &values {
             Some(values) => width_of(values)?,
             None => plan.schema().fields().len(),

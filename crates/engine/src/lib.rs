@@ -40,6 +40,7 @@ mod catalog;
 mod error;
 mod extension;
 mod nearest;
+mod pool;
 mod read;
 mod rows;
 

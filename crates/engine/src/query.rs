@@ -6,13 +6,14 @@ use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::bind::{ParameterTypes, with_types, with_values};
+use crate::pool::Pool;
 use crate::session::Session;
 use crate::{Error, Outcome, Tag};
 
@@ -55,7 +56,8 @@ pub(crate) async fn stream(
     let plan = sql::analyse(plan, state)?;
     let physical = physical(state, &plan).await?;
     let schema = shown_schema(plan.schema().as_arrow(), Some(&physical.schema()));
-    let rows = execute_stream(physical, state.task_ctx())?;
+    let pool = state.config().get_extension::<Pool>().ok_or_else(|| Error::internal("a session without threads"))?;
+    let rows = pool.run(physical, state.task_ctx())?;
     let shown = Arc::clone(&schema);
     let rows = rows.map(move |batch| Ok(with_schema(batch?, &shown)?));
     Ok((Arc::clone(&schema), Box::pin(RecordBatchStreamAdapter::new(schema, rows))))

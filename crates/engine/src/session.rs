@@ -1,11 +1,13 @@
 //! One client's connection: its settings, its transaction, and the statement it runs.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::datatypes::Field;
 use dataflow::{CommitError, Write};
 use datafusion::scalar::ScalarValue;
+use futures::TryStreamExt;
 use parking_lot::Mutex;
 use sql::{Parsed, Statement};
 
@@ -24,13 +26,23 @@ pub struct Session {
     canceller: Canceller,
     /// Whether a commit is under way, which is not cancelled.
     committing: Arc<AtomicBool>,
-    /// The text that was parsed last: positions in errors count from its start.
-    text: Mutex<String>,
+    /// The text that was parsed last.
+    batch: Mutex<Batch>,
+}
+
+/// A text of statements.
+#[derive(Default)]
+struct Batch {
+    /// Positions in errors count from its start.
+    text: String,
+    /// The statements still to be run, if they are several: those are one transaction.
+    waiting: VecDeque<String>,
 }
 
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, info: SessionInfo) -> Session {
-        let binder = Binder::new(&info, engine.extensions(), engine.environment(), engine.query_partitions());
+        let binder =
+            Binder::new(&info, engine.extensions(), engine.environment(), engine.pool(), engine.query_partitions());
         Session {
             engine,
             info,
@@ -39,7 +51,7 @@ impl Session {
             notices: Vec::new(),
             canceller: Canceller::default(),
             committing: Arc::default(),
-            text: Mutex::default(),
+            batch: Mutex::default(),
         }
     }
 
@@ -49,13 +61,19 @@ impl Session {
         &self.info
     }
 
-    /// The statements of a text.
+    /// The statements of a text. If they are several, and executed in this order, they are one
+    /// transaction.
     ///
     /// # Errors
     /// 42601 with the position, or 0A000 for a statement that is not supported.
     pub fn parse(&self, sql: &str) -> Result<Vec<Parsed>, Error> {
-        *self.text.lock() = sql.to_owned();
-        Ok(sql::parse(sql)?)
+        let mut batch = self.batch.lock();
+        *batch = Batch { text: sql.to_owned(), waiting: VecDeque::new() };
+        let statements = sql::parse(sql)?;
+        if statements.len() > 1 {
+            batch.waiting = statements.iter().map(|statement| statement.sql.clone()).collect();
+        }
+        Ok(statements)
     }
 
     /// Types of `$1`.. and the columns of the result, without running it. `hints`: the types that
@@ -88,8 +106,13 @@ impl Session {
             if !matches!(statement.statement, Statement::Commit | Statement::Rollback) {
                 self.check_not_failed()?;
             }
+            let place = self.next_of_batch(statement);
+            if place != Place::Alone {
+                self.begin_implicit();
+            }
             self.begin_statement();
-            execute::execute(self, statement, parameters).await
+            let outcome = execute::execute(self, statement, parameters).await?;
+            if place == Place::Last { self.end_batch(outcome).await } else { Ok(outcome) }
         };
         let result = tokio::select! {
             biased;
@@ -135,6 +158,36 @@ impl Session {
         written.map(|_| ())
     }
 
+    /// Where a statement that is run now stands in the text that was parsed last.
+    fn next_of_batch(&self, statement: &Parsed) -> Place {
+        let waiting = &mut self.batch.lock().waiting;
+        if waiting.front() != Some(&statement.sql) {
+            waiting.clear();
+            return Place::Alone;
+        }
+        waiting.pop_front();
+        if waiting.is_empty() { Place::Last } else { Place::Among }
+    }
+
+    /// The rest of the text will not be run.
+    pub(crate) fn forget_batch(&self) {
+        self.batch.lock().waiting.clear();
+    }
+
+    /// Commits what the statements of a text have written. The rows of the last one must all be
+    /// there before: computing them may fail.
+    async fn end_batch(&mut self, outcome: Outcome) -> Result<Outcome, Error> {
+        let outcome = match outcome {
+            Outcome::Rows { tag, schema, rows } if self.has_implicit_writes() => {
+                let batches = rows.try_collect().await?;
+                crate::rows::outcome(tag, schema, batches)
+            }
+            other => other,
+        };
+        self.end_implicit().await?;
+        Ok(outcome)
+    }
+
     fn begin_statement(&mut self) {
         let zone = self.info.settings.get("timezone").unwrap_or_else(|| "UTC".to_owned());
         let in_transaction = self.transaction() != TransactionStatus::Idle;
@@ -145,9 +198,21 @@ impl Session {
     fn finish<T>(&mut self, statement: &Parsed, result: Result<T, Error>) -> Result<T, Error> {
         result.map_err(|error| {
             self.fail_transaction();
-            let text = self.text.lock();
-            let whole = if text.contains(&statement.sql) { text.as_str() } else { statement.sql.as_str() };
+            let batch = self.batch.lock();
+            let is_of_batch = batch.text.contains(&statement.sql);
+            let whole = if is_of_batch { batch.text.as_str() } else { statement.sql.as_str() };
             error.located_in(whole)
         })
     }
+}
+
+/// Where a statement stands in its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// It is the only one.
+    Alone,
+    /// Others follow.
+    Among,
+    /// It is the last of several.
+    Last,
 }

@@ -2,8 +2,12 @@
 //!
 //! Reads see the epoch at which the transaction first read, with its own writes on top. Writes are
 //! kept by the session until `COMMIT`, which writes them together, or fails with 40001 if somebody
-//! else changed the same rows meanwhile: nobody waits for a lock. What creates or drops things takes
-//! effect at once and for everybody, so it is refused inside a transaction. There are no savepoints.
+//! else changed the same rows meanwhile: nobody waits for a lock. A materialized view shows them after
+//! the commit. What creates or drops things takes effect at once and for everybody, so it is refused
+//! inside a transaction. There are no savepoints.
+//!
+//! Several statements in one text are one transaction too, as in Postgres, unless they say `BEGIN`
+//! and `COMMIT` themselves; of these, one that creates or drops things ends it, and a new one begins.
 
 use std::sync::Arc;
 
@@ -41,6 +45,8 @@ pub(crate) enum Transaction {
 /// An open transaction.
 #[derive(Debug)]
 pub(crate) struct Active {
+    /// Whether it is only that of several statements in one text, which the client knows nothing of.
+    implicit: bool,
     /// What it sees; none before its first read.
     reader: Option<Arc<Reader>>,
     read_only: bool,
@@ -53,7 +59,7 @@ pub(crate) struct Active {
 impl Transaction {
     pub(crate) fn status(&self) -> TransactionStatus {
         match self {
-            Transaction::Idle => TransactionStatus::Idle,
+            Transaction::Idle | Transaction::Active(Active { implicit: true, .. }) => TransactionStatus::Idle,
             Transaction::Active(_) => TransactionStatus::Active,
             Transaction::Failed(_) => TransactionStatus::Failed,
         }
@@ -63,12 +69,12 @@ impl Transaction {
 impl Session {
     /// `BEGIN`.
     pub(crate) fn begin(&mut self, read_only: bool) -> Outcome {
+        self.begin_implicit();
         match &mut self.transaction {
-            Transaction::Idle => {
-                let settings = self.info.settings.remember();
-                let read_only = read_only || self.info.settings.is_on("default_transaction_read_only");
-                self.transaction = Transaction::Active(Active { reader: None, read_only, settings, local: vec![] });
-                if read_only {
+            Transaction::Active(active) if active.implicit => {
+                active.implicit = false;
+                active.read_only = read_only || self.info.settings.is_on("default_transaction_read_only");
+                if active.read_only {
                     self.set_local_unchecked("transaction_read_only", "on");
                 }
             }
@@ -79,41 +85,71 @@ impl Session {
         Outcome::Done("BEGIN".to_owned())
     }
 
+    /// Begins a transaction for the statements of one text, if there is none.
+    pub(crate) fn begin_implicit(&mut self) {
+        if matches!(self.transaction, Transaction::Idle) {
+            let settings = self.info.settings.remember();
+            let active = Active { implicit: true, reader: None, read_only: false, settings, local: vec![] };
+            self.transaction = Transaction::Active(active);
+        }
+    }
+
+    /// Commits the transaction that [`Session::begin_implicit`] began.
+    pub(crate) async fn end_implicit(&mut self) -> Result<(), Error> {
+        if matches!(&self.transaction, Transaction::Active(active) if active.implicit) {
+            self.commit_active().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the open transaction has written something and is one that the client knows nothing of.
+    pub(crate) fn has_implicit_writes(&self) -> bool {
+        match &self.transaction {
+            Transaction::Active(Active { implicit: true, reader: Some(reader), .. }) => !reader.writes().is_empty(),
+            _ => false,
+        }
+    }
+
     /// `COMMIT`. Of a failed transaction, it rolls back.
     pub(crate) async fn commit(&mut self) -> Result<Outcome, Error> {
-        match std::mem::take(&mut self.transaction) {
-            Transaction::Idle => {
-                self.warn_no_transaction();
-                Ok(Outcome::Done("COMMIT".to_owned()))
-            }
-            Transaction::Failed(settings) => {
-                self.info.settings.restore(&settings);
-                Ok(Outcome::Done("ROLLBACK".to_owned()))
-            }
-            Transaction::Active(active) => {
-                for name in &active.local {
-                    self.info.settings.restore_one(name, &active.settings);
-                }
-                let writes = match &active.reader {
-                    Some(reader) => pending_writes(reader)?,
-                    None => vec![],
-                };
-                if !writes.is_empty() {
-                    let committed = self.write(writes).await;
-                    committed.map_err(|error| {
-                        self.info.settings.restore(&active.settings);
-                        failed_commit(error)
-                    })?;
-                }
-                Ok(Outcome::Done("COMMIT".to_owned()))
-            }
+        if let Transaction::Failed(settings) = &self.transaction {
+            self.info.settings.restore(settings);
+            self.transaction = Transaction::Idle;
+            return Ok(Outcome::Done("ROLLBACK".to_owned()));
         }
+        if self.transaction() == TransactionStatus::Idle {
+            self.warn_no_transaction();
+        }
+        self.commit_active().await?;
+        Ok(Outcome::Done("COMMIT".to_owned()))
+    }
+
+    async fn commit_active(&mut self) -> Result<(), Error> {
+        let Transaction::Active(active) = std::mem::take(&mut self.transaction) else { return Ok(()) };
+        for name in &active.local {
+            self.info.settings.restore_one(name, &active.settings);
+        }
+        let writes = match &active.reader {
+            Some(reader) => pending_writes(reader)?,
+            None => vec![],
+        };
+        if !writes.is_empty() {
+            let committed = self.write(writes).await;
+            committed.map_err(|error| {
+                self.info.settings.restore(&active.settings);
+                failed_commit(error)
+            })?;
+        }
+        Ok(())
     }
 
     /// `ROLLBACK`.
     pub(crate) fn rollback(&mut self) -> Outcome {
+        if self.transaction() == TransactionStatus::Idle {
+            self.warn_no_transaction();
+        }
         match std::mem::take(&mut self.transaction) {
-            Transaction::Idle => self.warn_no_transaction(),
+            Transaction::Idle => {}
             Transaction::Active(Active { settings, .. }) | Transaction::Failed(settings) => {
                 self.info.settings.restore(&settings);
             }
@@ -132,16 +168,14 @@ impl Session {
         }
     }
 
-    /// That no transaction is open, for what cannot be rolled back.
-    pub(crate) fn check_outside_transaction(&self, statement: &str) -> Result<(), Error> {
-        match self.transaction {
-            Transaction::Idle => Ok(()),
-            _ => Err(Error::new(
-                SqlState::ACTIVE_SQL_TRANSACTION,
-                format!("{statement} cannot run inside a transaction block"),
-            )
-            .with_hint("It takes effect at once and cannot be rolled back. Run it before BEGIN or after COMMIT.")),
+    /// That no transaction is open, for what cannot be rolled back. One that the client knows
+    /// nothing of is committed.
+    pub(crate) async fn leave_transaction(&mut self, statement: &str) -> Result<(), Error> {
+        if self.transaction() == TransactionStatus::Idle {
+            return self.end_implicit().await;
         }
+        Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, format!("{statement} cannot run inside a transaction block"))
+            .with_hint("It takes effect at once and cannot be rolled back. Run it before BEGIN or after COMMIT."))
     }
 
     /// That writes are allowed.
@@ -198,7 +232,7 @@ impl Session {
     /// `SET LOCAL`: the setting goes back when the transaction ends.
     pub(crate) fn remember_local(&mut self, name: &str) {
         match &mut self.transaction {
-            Transaction::Active(active) => active.local.push(name.to_owned()),
+            Transaction::Active(active) if !active.implicit => active.local.push(name.to_owned()),
             _ => self.notices.push(Notice::warning(
                 SqlState::NO_ACTIVE_SQL_TRANSACTION,
                 "SET LOCAL can only be used in transaction blocks",
@@ -215,9 +249,14 @@ impl Session {
         self.notices.push(Notice::warning(SqlState::NO_ACTIVE_SQL_TRANSACTION, "there is no transaction in progress"));
     }
 
-    /// An error inside of a transaction fails it.
+    /// An error inside of a transaction fails it, and the rest of its text is not run.
     pub fn fail_transaction(&mut self) {
+        self.forget_batch();
         self.transaction = match std::mem::take(&mut self.transaction) {
+            Transaction::Active(active) if active.implicit => {
+                self.info.settings.restore(&active.settings);
+                Transaction::Idle
+            }
             Transaction::Active(active) => Transaction::Failed(active.settings),
             other => other,
         };

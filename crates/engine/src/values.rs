@@ -1,7 +1,11 @@
 //! The `VALUES` of an `INSERT`: each value is cast to its column's type by itself, as in Postgres,
 //! so those of one column need not be of one type.
 
-use arrow::datatypes::FieldRef;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, new_null_array};
+use arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{self, SetExpr, UnaryOperator};
@@ -18,16 +22,99 @@ pub(crate) fn rows_of(query: &ast::Query) -> Option<&ast::Values> {
     }
 }
 
-/// Whether all values are literals, which DataFusion itself unifies well, and fast.
-pub(crate) fn is_all_literals(values: &ast::Values) -> bool {
-    values.rows.iter().flat_map(|row| &row.content).all(is_literal)
+/// The rows as arrays, if each column has literals of one kind only: a thousand rows are then
+/// planned as one. None for all others.
+pub(crate) fn as_batch(values: &ast::Values) -> Option<RecordBatch> {
+    let kinds = kinds(values)?;
+    let rows = || values.rows.iter().map(|row| &row.content);
+    let column = |place: usize, kind: Kind| -> Option<ArrayRef> {
+        let literals = rows().map(|row| literal(row.get(place)?));
+        Some(match kind {
+            Kind::Null => new_null_array(&DataType::Null, values.rows.len()),
+            Kind::Text => Arc::new(
+                literals.map(|text| Some(text?)).collect::<Option<Vec<_>>>()?.into_iter().collect::<StringArray>(),
+            ),
+            Kind::Integer => Arc::new(
+                literals
+                    .map(|text| text?.map_or(Some(None), |digits| digits.parse::<i64>().ok().map(Some)))
+                    .collect::<Option<Vec<_>>>()?
+                    .into_iter()
+                    .collect::<Int64Array>(),
+            ),
+            Kind::Boolean => Arc::new(
+                literals
+                    .map(|text| Some(text?.map(|text| text == "true")))
+                    .collect::<Option<Vec<_>>>()?
+                    .into_iter()
+                    .collect::<BooleanArray>(),
+            ),
+        })
+    };
+    let arrays: Vec<ArrayRef> =
+        kinds.into_iter().enumerate().map(|(place, kind)| column(place, kind)).collect::<Option<_>>()?;
+    let named = arrays.into_iter().enumerate().map(|(place, array)| (format!("column{}", place + 1), array, true));
+    RecordBatch::try_from_iter_with_nullable(named).ok()
 }
 
-fn is_literal(value: &ast::Expr) -> bool {
+/// The kind of each column, if it has but one, and all rows are of one length.
+fn kinds(values: &ast::Values) -> Option<Vec<Kind>> {
+    let mut kinds = vec![Kind::Null; values.rows.first()?.content.len()];
+    for row in &values.rows {
+        if row.content.len() != kinds.len() {
+            return None;
+        }
+        for (known, value) in kinds.iter_mut().zip(&row.content) {
+            match (*known, kind_of(value)?) {
+                (_, Kind::Null) => {}
+                (Kind::Null, kind) => *known = kind,
+                (known, kind) if known == kind => {}
+                _ => return None,
+            }
+        }
+    }
+    Some(kinds)
+}
+
+/// A literal's text; `Some(None)` for null.
+fn literal(value: &ast::Expr) -> Option<Option<Cow<'_, str>>> {
     match value {
-        ast::Expr::Value(value) => !matches!(value.value, ast::Value::Placeholder(_)),
-        ast::Expr::UnaryOp { op: UnaryOperator::Minus | UnaryOperator::Plus, expr } => is_literal(expr),
-        _ => false,
+        ast::Expr::Value(value) => match &value.value {
+            ast::Value::Null => Some(None),
+            ast::Value::Boolean(true) => Some(Some(Cow::Borrowed("true"))),
+            ast::Value::Boolean(false) => Some(Some(Cow::Borrowed("false"))),
+            ast::Value::SingleQuotedString(text) | ast::Value::Number(text, _) => Some(Some(Cow::Borrowed(text))),
+            _ => None,
+        },
+        ast::Expr::UnaryOp { op: UnaryOperator::Minus, expr } => {
+            literal(expr).map(|text| text.map(|text| Cow::Owned(format!("-{text}"))))
+        }
+        _ => None,
+    }
+}
+
+/// Kinds of literal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Null,
+    Integer,
+    Text,
+    Boolean,
+}
+
+fn kind_of(value: &ast::Expr) -> Option<Kind> {
+    match value {
+        ast::Expr::Value(value) => match &value.value {
+            ast::Value::Null => Some(Kind::Null),
+            ast::Value::Boolean(_) => Some(Kind::Boolean),
+            ast::Value::SingleQuotedString(_) => Some(Kind::Text),
+            // Numbers with a point or an exponent have a type each.
+            ast::Value::Number(number, _) => number.bytes().all(|byte| byte.is_ascii_digit()).then_some(Kind::Integer),
+            _ => None,
+        },
+        ast::Expr::UnaryOp { op: UnaryOperator::Minus, expr } => {
+            kind_of(expr).filter(|kind| matches!(kind, Kind::Integer))
+        }
+        _ => None,
     }
 }
 

@@ -9,8 +9,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::parser;
 use sqlparser::ast;
 
-use crate::{Error, rewrite, semantics};
 use crate::names::{self, shown_name};
+use crate::{Error, rewrite, semantics};
 
 /// Binds a query to the tables and functions of a session.
 ///

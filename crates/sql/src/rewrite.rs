@@ -7,7 +7,7 @@ use arrow::compute::kernels::cast_utils::parse_interval_month_day_nano;
 use sqlparser::ast::{self, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Value, VisitMut, VisitorMut};
 
 use crate::Error;
-use crate::functions::interval_text;
+use crate::functions::{interval_text, kept_cast};
 use crate::literals;
 
 /// Rewrites every expression of a query, in subqueries too.
@@ -24,6 +24,7 @@ impl VisitorMut for Rewriter {
     type Break = Error;
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        end_distinct_from_before_and_or(expression);
         if let Expr::Cast { expr, data_type, .. } = expression
             && is_float(data_type)
             && let Some(number) = number(expr)
@@ -46,8 +47,41 @@ impl VisitorMut for Rewriter {
     }
 }
 
+/// `a IS DISTINCT FROM b OR c` is parsed as `a IS DISTINCT FROM (b OR c)`: what follows the first
+/// operand goes back to where it belongs. With parentheses it would be [`Expr::Nested`].
+fn end_distinct_from_before_and_or(expression: &mut Expr) {
+    let (Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right)) = expression else { return };
+    let is_and_or = |expression: &Expr| {
+        matches!(expression, Expr::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, .. })
+    };
+    if !is_and_or(right) {
+        return;
+    }
+    let nothing = || Expr::value(Value::Null);
+    let mut whole = std::mem::replace(right.as_mut(), nothing());
+    let mut first = &mut whole;
+    while let Expr::BinaryOp { left, op: BinaryOperator::And | BinaryOperator::Or, .. } = first {
+        first = left.as_mut();
+    }
+    **right = std::mem::replace(first, nothing());
+    *first = std::mem::replace(expression, nothing());
+    *expression = whole;
+}
+
 fn rewritten(expression: &mut Expr) -> Result<Option<Expr>, Error> {
     Ok(match expression {
+        Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. }
+            if kept_cast::is_needed(expr) =>
+        {
+            let null = Expr::Cast {
+                kind: CastKind::Cast,
+                expr: Box::new(Expr::value(Value::Null)),
+                data_type: data_type.clone(),
+                array: false,
+                format: None,
+            };
+            Some(call(kept_cast::NAME, vec![expr.as_ref().clone(), null]))
+        }
         Expr::AtTimeZone { timestamp, time_zone } => {
             Some(call("timezone", vec![time_zone.as_ref().clone(), timestamp.as_ref().clone()]))
         }

@@ -24,6 +24,7 @@ pub(crate) use references::fold;
 use tables::{Database, StatementTables};
 
 use crate::catalog::Entry;
+use crate::pool::Pool;
 use crate::read::{Reader, RelationTable};
 use crate::{Error, Extension, SessionInfo, SqlState};
 
@@ -53,6 +54,7 @@ impl Binder {
         info: &SessionInfo,
         extensions: Vec<Arc<dyn Extension>>,
         environment: Arc<RuntimeEnv>,
+        pool: Arc<Pool>,
         partitions: usize,
     ) -> Binder {
         let tables = Arc::new(StatementTables::default());
@@ -64,6 +66,8 @@ impl Binder {
         all.insert(sql::SCHEMA.to_owned(), Arc::clone(&tables) as Arc<dyn SchemaProvider>);
         let database = Arc::new(Database { schemas: all });
         let mut state = sql::session_state_builder(partitions).with_runtime_env(environment).build();
+        // Where `query` finds the threads to run on.
+        state.config_mut().set_extension(pool);
         // Errors tell where a name stands.
         state.config_mut().options_mut().sql_parser.collect_spans = true;
         for name in [sql::DATABASE, info.database.as_str()] {
@@ -119,6 +123,13 @@ impl Binder {
             match self.resolve(&reference, reader).await {
                 Ok(oid) => reads.extend(oid),
                 Err(error) => {
+                    let error = match references::is_called(&query, reference.table()) {
+                        true => Error::new(
+                            SqlState::UNDEFINED_FUNCTION,
+                            format!("function {} does not exist", reference.table()),
+                        ),
+                        false => error,
+                    };
                     let place = references::place_of(&query, &reference);
                     return Err(place.map_or(error.clone(), |place| error.at_line(place.line, place.column)));
                 }

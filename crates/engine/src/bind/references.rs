@@ -28,6 +28,27 @@ pub(super) fn place_of(query: &ast::Query, reference: &TableReference) -> Option
     found.break_value()
 }
 
+/// Whether a query calls `name` as a function in a FROM clause.
+pub(super) fn is_called(query: &ast::Query, name: &str) -> bool {
+    struct Calls<'a>(&'a str);
+    impl ast::Visitor for Calls<'_> {
+        type Break = ();
+
+        fn pre_visit_table_factor(&mut self, factor: &ast::TableFactor) -> ControlFlow<()> {
+            let called = match factor {
+                ast::TableFactor::Table { name, args: Some(_), .. } | ast::TableFactor::Function { name, .. } => name,
+                _ => return ControlFlow::Continue(()),
+            };
+            let last = called.0.last().and_then(ast::ObjectNamePart::as_ident);
+            match last.is_some_and(|identifier| fold(identifier) == self.0) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        }
+    }
+    ast::Visit::visit(query, &mut Calls(name)).is_break()
+}
+
 /// A name as Postgres reads it: in lower case unless it is quoted.
 pub(crate) fn fold(identifier: &ast::Ident) -> String {
     match identifier.quote_style {

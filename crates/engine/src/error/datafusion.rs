@@ -155,7 +155,7 @@ fn planning(message: &str) -> Error {
         return Error::new(SqlState::UNDEFINED_FUNCTION, format!("function {name} does not exist"))
             .with_hint_maybe(hint);
     }
-    if let Some(error) = operator(line) {
+    if let Some(error) = operator(line).or_else(|| union_types(line)) {
         return error;
     }
     if let Some(error) = undefined_function(message) {
@@ -195,8 +195,13 @@ fn planning(message: &str) -> Error {
     if lower.contains("placeholder") || lower.contains("no value found for") {
         return Error::new(SqlState::INDETERMINATE_DATATYPE, line);
     }
-    if lower.contains("same number of columns") || lower.contains("equal number of columns") {
-        return Error::new(SqlState::SYNTAX_ERROR, line);
+    if ["same number of columns", "equal number of columns", "different number of columns"]
+        .iter()
+        .any(|words| lower.contains(words))
+    {
+        let set = line.split(' ').next().filter(|word| ["UNION", "INTERSECT", "EXCEPT"].contains(word));
+        let message = format!("each {} query must have the same number of columns", set.unwrap_or("UNION"));
+        return Error::new(SqlState::SYNTAX_ERROR, message);
     }
     if lower.contains("not supported") || lower.contains("unsupported") || lower.contains("not implemented") {
         return Error::unsupported(line);
@@ -215,32 +220,41 @@ fn planning(message: &str) -> Error {
 
 /// "Cannot coerce arithmetic expression Utf8 + Int64 to valid types" and its kin.
 fn operator(line: &str) -> Option<Error> {
-    let rest = line
-        .strip_prefix("Cannot coerce arithmetic expression ")
-        .and_then(|rest| rest.split(" to valid types").next())
-        .or_else(|| line.strip_prefix("Cannot infer common argument type for comparison operation "))
-        .or_else(|| {
-            line.strip_prefix("Cannot infer common argument type for ")
-                .and_then(|rest| rest.split_once("operation "))
-                .map(|(_, rest)| rest)
-        })?;
-    let words: Vec<&str> = rest.rsplitn(2, ' ').collect();
-    let [right, left_and_operator] = words.as_slice() else { return None };
-    let (left, operator) = left_and_operator.rsplit_once(' ')?;
+    let between = |before: &str, after: &str| {
+        let rest = &line[line.find(before)? + before.len()..];
+        Some(if after.is_empty() { rest } else { rest.split(after).next().unwrap_or(rest) })
+    };
+    let rest = between("Cannot coerce arithmetic expression ", " to valid types")
+        .or_else(|| between("Cannot get result type for temporal operation ", ": "))
+        .or_else(|| between("Cannot infer common argument type for comparison operation ", ""))
+        .or_else(|| between("Cannot infer common argument type for logical boolean operation ", ""))?;
+    let words = split_outside(rest, ' ');
+    let [left, operator @ .., right] = words.as_slice() else { return None };
     Some(
         Error::new(
             SqlState::UNDEFINED_FUNCTION,
-            format!("operator does not exist: {} {operator} {}", type_name(left), type_name(right)),
+            format!("operator does not exist: {} {} {}", type_name(left), operator.join(" "), type_name(right)),
         )
         .with_hint("No operator matches the given name and argument types. You might need to add explicit type casts."),
     )
+}
+
+/// "Incompatible inputs for Union: Previous inputs were of type Int32, but got incompatible type Boolean on column 'x'"
+fn union_types(line: &str) -> Option<Error> {
+    let rest = line.strip_prefix("Incompatible inputs for Union: Previous inputs were of type ")?;
+    let (one, rest) = rest.split_once(", but got incompatible type ")?;
+    let (other, _) = rest.rsplit_once(" on column ")?;
+    Some(Error::new(
+        SqlState::DATATYPE_MISMATCH,
+        format!("UNION types {} and {} cannot be matched", type_name(one), type_name(other)),
+    ))
 }
 
 /// "No function matches the given name and argument types 'sum(Utf8)'", in a sentence or under one.
 fn undefined_function(message: &str) -> Option<Error> {
     let call = message.split("given name and argument types '").nth(1)?.split('\'').next()?;
     let (name, arguments) = call.trim_end_matches(')').split_once('(')?;
-    let arguments: Vec<&str> = split_arguments(arguments).into_iter().map(type_name).collect();
+    let arguments: Vec<&str> = split_outside(arguments, ',').into_iter().map(type_name).collect();
     let error =
         Error::new(SqlState::UNDEFINED_FUNCTION, format!("function {name}({}) does not exist", arguments.join(", ")));
     Some(
@@ -250,16 +264,16 @@ fn undefined_function(message: &str) -> Option<Error> {
     )
 }
 
-/// At commas that are not within parentheses: `Decimal128(38, 0), Utf8`.
-fn split_arguments(arguments: &str) -> Vec<&str> {
+/// At separators that are not within parentheses: `Decimal128(38, 0), Utf8`.
+fn split_outside(text: &str, separator: char) -> Vec<&str> {
     let mut depth = 0_usize;
-    let parts = arguments.split(|letter| {
+    let parts = text.split(|letter| {
         match letter {
-            '(' | '<' => depth += 1,
-            ')' | '>' => depth = depth.saturating_sub(1),
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
             _ => {}
         }
-        letter == ',' && depth == 0
+        letter == separator && depth == 0
     });
     parts.map(str::trim).filter(|part| !part.is_empty()).collect()
 }

@@ -84,6 +84,26 @@ fn operators_that_are_not_there() {
 }
 
 #[test]
+fn types_with_blanks_are_one_word() {
+    check(
+        DataFusionError::Plan(
+            "Cannot infer common argument type for comparison operation Decimal128(38, 10) IS DISTINCT FROM Boolean"
+                .into(),
+        ),
+        "42883",
+        "operator does not exist: numeric IS DISTINCT FROM boolean",
+    );
+    check(
+        DataFusionError::Plan(
+            "Incompatible inputs for Union: Previous inputs were of type Int32, but got incompatible type Boolean on column 'b'"
+                .into(),
+        ),
+        "42804",
+        "UNION types integer and boolean cannot be matched",
+    );
+}
+
+#[test]
 fn ours_pass_through_unchanged() {
     let error = Error::new(SqlState::UNIQUE_VIOLATION, "duplicate").with_detail("Key (id)=(1) already exists.");
     let through = Error::from(DataFusionError::Shared(std::sync::Arc::new(error.clone().into())));

@@ -22,7 +22,7 @@ pub(crate) fn run(session: &mut Session, set: &Set) -> Result<Outcome, Error> {
 
 /// `DISCARD` and `DEALLOCATE ALL`. Plans and prepared statements are the frontend's to forget, and
 /// there are no sequences or temporary tables; what is left is settings.
-pub(crate) fn discard(session: &mut Session, sql: &str) -> Result<Outcome, Error> {
+pub(crate) async fn discard(session: &mut Session, sql: &str) -> Result<Outcome, Error> {
     let words: Vec<String> = sql.split_whitespace().map(str::to_uppercase).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let tag = match words.as_slice() {
@@ -31,7 +31,7 @@ pub(crate) fn discard(session: &mut Session, sql: &str) -> Result<Outcome, Error
         [_, "SEQUENCES", ..] => "DISCARD SEQUENCES",
         [_, "TEMP" | "TEMPORARY", ..] => "DISCARD TEMP",
         _ => {
-            session.check_outside_transaction("DISCARD ALL")?;
+            session.leave_transaction("DISCARD ALL").await?;
             session.info.settings.set("all", None)?;
             "DISCARD ALL"
         }

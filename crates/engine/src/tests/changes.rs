@@ -80,6 +80,16 @@ async fn each_value_is_cast_by_itself() {
         2024-01-01T00:00:00Z|42
         2024-02-03T00:00:00Z|-1
         SELECT 2
+        > CREATE TABLE f (x double precision); INSERT INTO f VALUES (1e300), (0.1), (-0.00001), (NULL), (7)
+        CREATE TABLE
+        INSERT 0 5
+        > SELECT x FROM f ORDER BY x
+        -1e-5
+        0.1
+        7.0
+        1e300
+
+        SELECT 5
         > INSERT INTO t (a, n) VALUES ('a', 1), ('b')
         ERROR 42601: VALUES lists must all be the same length
         > INSERT INTO t (n) VALUES (upper('y'))

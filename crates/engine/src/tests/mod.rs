@@ -71,10 +71,11 @@ async fn run(session: &mut Session, sql: &str) -> String {
                 Ok(text) => shown.push_str(&text),
                 Err(error) => {
                     session.fail_transaction();
-                    shown.push_str(&show_error(&error));
+                    return shown + &show_error(&error);
                 }
             },
-            Err(error) => shown.push_str(&show_error(&error)),
+            // The rest of the text is not run, as with any frontend.
+            Err(error) => return shown + &show_error(&error),
         }
     }
     shown

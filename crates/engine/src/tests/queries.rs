@@ -73,6 +73,9 @@ async fn errors_know_their_place() {
         > SELECT nofunction(1)
         ERROR 42883: function nofunction does not exist
         POSITION: 8
+        > SELECT * FROM nofunction(1)
+        ERROR 42883: function nofunction does not exist
+        POSITION: 15
         > SELECT id, sum(quantity) FROM orders
         ERROR 42803: column \"orders.id\" must appear in the GROUP BY clause or be used in an aggregate function
         POSITION: 8

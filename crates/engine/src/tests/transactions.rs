@@ -149,8 +149,9 @@ async fn transaction_blocks() {
         > SAVEPOINT s
         ERROR 0A000: SAVEPOINT is not supported yet
         POSITION: 1
-        > SET application_name = 'before'; BEGIN; SET application_name = 'within'; ROLLBACK; SHOW application_name
+        > SET application_name = 'before'
         SET
+        > BEGIN; SET application_name = 'within'; ROLLBACK; SHOW application_name
         BEGIN
         SET
         ROLLBACK
@@ -164,6 +165,57 @@ async fn transaction_blocks() {
         COMMIT
         before
         SHOW
+        ",
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_statements_are_one_transaction() {
+    check(
+        "
+        > CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); INSERT INTO t VALUES (2)
+        CREATE TABLE
+        INSERT 0 1
+        INSERT 0 1
+        > INSERT INTO t VALUES (3); INSERT INTO t VALUES (1); INSERT INTO t VALUES (4)
+        INSERT 0 1
+        ERROR 23505: duplicate key value violates unique constraint \"t_pkey\"
+        DETAIL: Key (id)=(1) already exists.
+        > INSERT INTO t VALUES (3); SELECT 1 / 0
+        INSERT 0 1
+        ERROR 22012: division by zero
+        > SELECT count(*) FROM t
+        2
+        SELECT 1
+        > INSERT INTO t VALUES (5); BEGIN; INSERT INTO t VALUES (6); ROLLBACK; INSERT INTO t VALUES (7)
+        INSERT 0 1
+        BEGIN
+        INSERT 0 1
+        ROLLBACK
+        INSERT 0 1
+        > SELECT * FROM t ORDER BY id
+        1
+        2
+        7
+        SELECT 3
+        > INSERT INTO t VALUES (8); CREATE VIEW v AS SELECT * FROM t; INSERT INTO t VALUES (8)
+        INSERT 0 1
+        CREATE VIEW
+        ERROR 23505: duplicate key value violates unique constraint \"t_pkey\"
+        DETAIL: Key (id)=(8) already exists.
+        > SELECT count(*) FROM v; DELETE FROM t WHERE id = 8; SELECT count(*) FROM v
+        4
+        SELECT 1
+        DELETE 1
+        3
+        SELECT 1
+        > INSERT INTO t VALUES (9); COMMIT; SELECT count(*) FROM t
+        INSERT 0 1
+        WARNING: there is no transaction in progress
+        COMMIT
+        4
+        SELECT 1
         ",
     )
     .await;

@@ -67,6 +67,10 @@ impl Connection {
         if !name.chars().all(|character| character.is_ascii_alphanumeric() || "_.".contains(character)) {
             return Err(Error::request("42602", format!("invalid configuration parameter name \"{name}\"")));
         }
+        // Postgres reads names of encodings without regard to case and hyphens.
+        let plain: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
+        let is_encoding = name.eq_ignore_ascii_case("client_encoding");
+        let value = if is_encoding && plain.eq_ignore_ascii_case("utf8") { "UTF8" } else { value };
         let statement = format!("SET {name} = '{}'", value.replace('\'', "''"));
         for parsed in self.session.parse(&statement)? {
             self.session.execute(&parsed, &[]).await?;

@@ -7,6 +7,7 @@ mod prepared;
 mod reported;
 mod rows;
 mod run;
+mod savepoint;
 mod simple;
 
 use std::collections::HashMap;

@@ -5,7 +5,7 @@ use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
 
 use super::rows::{Progress, Rows, row_description};
-use super::{Connection, copy};
+use super::{Connection, copy, savepoint};
 use crate::encode::Layout;
 use crate::error::Error;
 use crate::wire::Channel;
@@ -18,6 +18,10 @@ impl Connection {
         self.portals.remove("");
         if let Some(query) = copy::query_of(text) {
             return self.copy_out(channel, &query?).await;
+        }
+        if let Some(tag) = savepoint::tag_of(text) {
+            self.check_savepoint(tag)?;
+            return self.complete(channel, tag.to_owned());
         }
         let statements = self.session.parse(text)?;
         if statements.is_empty() {

@@ -14,7 +14,13 @@ async fn startup_says_who_the_server_is() {
     assert_eq!(&raw.bytes(1).await[..], b"N");
     raw.send(&[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x30]).await;
     assert_eq!(&raw.bytes(1).await[..], b"N");
-    raw.send(&startup(&[("user", "me"), ("application_name", "test"), ("options", "-c TimeZone=UTC")])).await;
+    raw.send(&startup(&[
+        ("user", "me"),
+        ("application_name", "test"),
+        ("client_encoding", "utf-8"),
+        ("options", "-c TimeZone=UTC"),
+    ]))
+    .await;
     let messages = raw.until('Z').await;
     assert_eq!(messages[0].0, 'R');
     let has = |text: &str| messages.iter().any(|(kind, body)| *kind == 'S' && body.starts_with(text.as_bytes()));
@@ -92,6 +98,11 @@ async fn an_error_ends_the_rest_of_a_query() {
         ("begin; select 1", "CTDCZ"),
         ("select no_column", "EZ"),
         ("select 1", "EZ"),
+        ("rollback", "CZ"),
+        ("savepoint a", "EZ"),
+        ("begin", "CZ"),
+        ("savepoint a", "CZ"),
+        ("release savepoint a", "CZ"),
         ("rollback", "CZ"),
         ("drop table if exists nothing", "NCZ"),
         ("set application_name = 'other'", "SCZ"),

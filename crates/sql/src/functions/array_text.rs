@@ -71,7 +71,8 @@ pub(super) fn write<'a>(elements: impl Iterator<Item = Option<&'a str>>, out: &m
 fn needs_quotes(text: &str) -> bool {
     text.is_empty()
         || text.eq_ignore_ascii_case("null")
-        || text.contains(|character: char| matches!(character, '{' | '}' | ',' | '"' | '\\') || character.is_whitespace())
+        || text
+            .contains(|character: char| matches!(character, '{' | '}' | ',' | '"' | '\\') || character.is_whitespace())
 }
 
 #[cfg(test)]

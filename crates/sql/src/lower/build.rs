@@ -27,9 +27,7 @@ pub(super) fn filter(input: Node, predicate: &Expression) -> Result<Node, Error>
     let mut node = input;
     if let Some(safe) = safe.into_iter().reduce(both) {
         node = match node {
-            Node::Filter(below) => {
-                Node::Filter(Filter { input: below.input, predicate: both(below.predicate, safe) })
-            }
+            Node::Filter(below) => Node::Filter(Filter { input: below.input, predicate: both(below.predicate, safe) }),
             node => Node::Filter(Filter { input: Box::new(node), predicate: safe }),
         };
     }
@@ -53,7 +51,8 @@ pub(super) fn project(input: Node, expressions: Vec<Expression>, schema: SchemaR
     if expressions.is_empty() || is_identity(&input, &expressions) {
         return Ok(input);
     }
-    let expressions = expressions.iter().map(|expression| named_as(expression, &input)).collect::<Result<Vec<_>, _>>()?;
+    let expressions =
+        expressions.iter().map(|expression| named_as(expression, &input)).collect::<Result<Vec<_>, _>>()?;
     match input {
         Node::Project(below) if can_merge(&below, &expressions) => {
             let merged = expressions

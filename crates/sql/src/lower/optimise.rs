@@ -2,7 +2,7 @@
 //!
 //! Left out are those that trade a node which has an incremental operator for one that has none or
 //! a slower one: `DISTINCT` stays distinct and is no aggregate, a distinct aggregate is not two
-//! grouped ones, and nothing is about limits or files.
+//! grouped ones, an inner join stays one below a `DISTINCT`, and nothing is about limits or files.
 
 use std::sync::Arc;
 
@@ -17,7 +17,6 @@ use datafusion::optimizer::eliminate_cross_join::EliminateCrossJoin;
 use datafusion::optimizer::eliminate_duplicated_expr::EliminateDuplicatedExpr;
 use datafusion::optimizer::eliminate_filter::EliminateFilter;
 use datafusion::optimizer::eliminate_group_by_constant::EliminateGroupByConstant;
-use datafusion::optimizer::eliminate_join::EliminateJoin;
 use datafusion::optimizer::eliminate_limit::EliminateLimit;
 use datafusion::optimizer::eliminate_outer_join::EliminateOuterJoin;
 use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
@@ -46,7 +45,6 @@ fn rules() -> Optimizer {
         Arc::new(RewriteSetComparison::new()),
         Arc::new(OptimizeUnions::new()),
         Arc::new(SimplifyExpressions::new()),
-        Arc::new(EliminateJoin::new()),
         Arc::new(DecorrelatePredicateSubquery::new()),
         Arc::new(ScalarSubqueryToJoin::new()),
         Arc::new(DecorrelateLateralJoin::new()),

@@ -226,8 +226,8 @@ fn create_view(cursor: &mut Cursor<'_>, materialized: bool, or_replace: bool) ->
     }
     cursor.expect("as")?;
     // sqlparser would take `EMIT` for an alias.
-    if (0..cursor.rest().len()).any(|ahead| cursor.peek_word(ahead).as_deref() == Some("emit") && {
-        cursor.peek_word(ahead + 1).as_deref() == Some("on")
+    if (0..cursor.rest().len()).any(|ahead| {
+        cursor.peek_word(ahead).as_deref() == Some("emit") && { cursor.peek_word(ahead + 1).as_deref() == Some("on") }
     }) {
         return Err(cursor.unsupported("EMIT ON WINDOW CLOSE"));
     }

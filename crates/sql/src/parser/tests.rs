@@ -55,7 +55,7 @@ fn nothing_overflows_the_stack() {
     assert!(matches!(parse(&long), Err(Error::TooComplex)));
     assert!(parse(&many_rows).is_ok());
     assert!(parse(&format!("SELECT 1{}", " + 1".repeat(100))).is_ok());
-    assert!(parse(&format!("SELECT a OR b{}", " OR c = 1".repeat(490))).is_ok());
+    assert!(parse(&format!("SELECT a OR b{}", " OR c = 1".repeat(450))).is_ok());
 }
 
 fn name(name: &Name) -> String {
@@ -104,7 +104,9 @@ fn summary(statement: &Statement) -> String {
             view.columns,
             view.query
         ),
-        Statement::CreateSink(sink) => format!("create sink {}: {}; with {:?}", name(&sink.name), sink.query, sink.with),
+        Statement::CreateSink(sink) => {
+            format!("create sink {}: {}; with {:?}", name(&sink.name), sink.query, sink.with)
+        }
         Statement::Drop(drop) => format!(
             "drop {:?} {}{}{}",
             drop.kind,

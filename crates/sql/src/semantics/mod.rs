@@ -26,12 +26,15 @@ use datafusion::optimizer::AnalyzerRule;
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 
+use crate::functions::kept_cast;
+
 pub use casts::assign;
 pub use operators::OperatorPlanner;
 
 /// DataFusion's own rules with ours around them.
 pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
+        Arc::new(Rewrite { name: "postgres_kept_casts", rewrite: kept_cast::restore }),
         Arc::new(Rewrite { name: "postgres_casts", rewrite: casts::rewrite }),
         Arc::new(Rewrite { name: "postgres_dates", rewrite: dates::rewrite }),
         Arc::new(Rewrite { name: "postgres_aggregates", rewrite: aggregates::rewrite }),

@@ -9,6 +9,8 @@
 //! A table or materialized view is watched itself; of any other query a view is built that lives as
 //! long as the subscription.
 
+mod watched;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -18,16 +20,15 @@ use changes::{ChangeBatch, Diffs, Epoch};
 use dataflow::{Hold, Relation};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::scalar::ScalarValue;
-use datafusion::sql::sqlparser::ast;
 use plan::RelationId;
-use sql::{ObjectKind, Subscribe};
+use sql::Subscribe;
 use tokio::sync::watch;
 
 use crate::incremental::{Unnamed, ViewPlan, plan_view};
 use crate::read::Reader;
 use crate::session::Session;
-use crate::write::name_of;
 use crate::{Engine, Error, Outcome, SqlState};
+use watched::watched;
 
 /// Starts a subscription.
 pub(crate) async fn run(
@@ -117,47 +118,6 @@ fn shown_columns(rows: &Schema, progress: bool) -> SchemaRef {
     }
     fields.extend(rows.fields().iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(true))));
     Arc::new(Schema::new(fields))
-}
-
-/// The relation to watch, if the query is `SELECT * FROM` a table or materialized view. A source
-/// keeps nothing by itself.
-fn watched(reader: &Reader, query: &ast::Query) -> Result<Option<Relation>, Error> {
-    let Some(name) = whole_relation(query) else { return Ok(None) };
-    let Some(entry) = reader.catalog.find(&name_of(name)?) else { return Ok(None) };
-    match entry.object.kind {
-        ObjectKind::Table | ObjectKind::MaterializedView => Ok(entry.relation.clone()),
-        ObjectKind::Source | ObjectKind::View | ObjectKind::Sink => Ok(None),
-    }
-}
-
-/// The relation that the query gives all of, in its own words.
-fn whole_relation(query: &ast::Query) -> Option<&ast::ObjectName> {
-    let is_bare = query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none();
-    let ast::SetExpr::Select(select) = query.body.as_ref() else { return None };
-    let is_bare = is_bare
-        && select.selection.is_none()
-        && select.distinct.is_none()
-        && select.having.is_none()
-        && select.qualify.is_none()
-        && matches!(&select.group_by, ast::GroupByExpr::Expressions(keys, modifiers) if keys.is_empty() && modifiers.is_empty());
-    let is_all = match select.projection.as_slice() {
-        [ast::SelectItem::Wildcard(options)] => {
-            options.opt_except.is_none()
-                && options.opt_exclude.is_none()
-                && options.opt_rename.is_none()
-                && options.opt_replace.is_none()
-                && options.opt_ilike.is_none()
-        }
-        _ => false,
-    };
-    match select.from.as_slice() {
-        [ast::TableWithJoins { relation: ast::TableFactor::Table { name, args: None, sample: None, .. }, joins }]
-            if is_bare && is_all && joins.is_empty() =>
-        {
-            Some(name)
-        }
-        _ => None,
-    }
 }
 
 fn not_held(epoch: Epoch, oldest: Epoch, newest: Epoch) -> Error {
