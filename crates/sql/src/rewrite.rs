@@ -51,9 +51,8 @@ impl VisitorMut for Rewriter {
 /// operand goes back to where it belongs. With parentheses it would be [`Expr::Nested`].
 fn end_distinct_from_before_and_or(expression: &mut Expr) {
     let (Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right)) = expression else { return };
-    let is_and_or = |expression: &Expr| {
-        matches!(expression, Expr::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, .. })
-    };
+    let is_and_or =
+        |expression: &Expr| matches!(expression, Expr::BinaryOp { op: BinaryOperator::And | BinaryOperator::Or, .. });
     if !is_and_or(right) {
         return;
     }

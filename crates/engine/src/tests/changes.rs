@@ -84,7 +84,7 @@ async fn each_value_is_cast_by_itself() {
         CREATE TABLE
         INSERT 0 5
         > SELECT x FROM f ORDER BY x
-        -1e-5
+        -0.00001
         0.1
         7.0
         1e300

@@ -204,6 +204,8 @@ fn with_parameters(statement: &str, parameters: &str) -> String {
 fn may_fail(section: &str, statement: &str, error: &str) -> bool {
     error.contains("is not supported yet")
         || (section == "psql \\sf f" && error.contains("function \"f\" does not exist"))
+        // A CASE of 617 arms, in the metadata call for user-defined types: more than statements may have.
+        || (section == "jdbc" && statement.starts_with("select null as type_cat") && error == "stack depth limit exceeded")
         // Its database has another name.
         || (section == "dbt" && statement.contains("\"postgres\""))
 }

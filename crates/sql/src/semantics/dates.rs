@@ -72,9 +72,12 @@ fn at_time_zone(operand: Expr, from: &DataType, zone: &str) -> Expr {
         Some(b'-') => format!("+{}", &zone[1..]).into(),
         _ => zone.into(),
     };
+    let is_utc = zone.as_ref() == "UTC";
     let in_zone = |operand| cast(operand, DataType::Timestamp(TimeUnit::Microsecond, Some(zone)));
     match from {
         DataType::Timestamp(_, Some(_)) => datetime::to_local_time().call(vec![in_zone(operand)]),
+        // In UTC it is a moment already.
+        DataType::Timestamp(_, None) if is_utc => in_zone(operand),
         DataType::Timestamp(_, None) => cast(in_zone(operand), PgType::TimestampTz.arrow()),
         // A date or text is midnight or a time there.
         _ => cast(in_zone(cast(operand, PgType::Timestamp.arrow())), PgType::TimestampTz.arrow()),

@@ -1,7 +1,7 @@
 //! What an expression means to Postgres where DataFusion thinks otherwise. The same rules serve a
 //! query and a view.
 //!
-//! `operators` acts while the text is bound, `casts`, `dates` and `aggregates` before DataFusion's
+//! `operators` acts while the text is bound, `aggregates`, `casts` and `dates` before DataFusion's
 //! type coercion, `arithmetic` after it, when every operand has its final type. All of it may run
 //! twice over one plan, and changes nothing the second time.
 
@@ -34,10 +34,10 @@ pub use operators::OperatorPlanner;
 /// DataFusion's own rules with ours around them.
 pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
+        Arc::new(Rewrite { name: "postgres_aggregates", rewrite: aggregates::rewrite }),
         Arc::new(Rewrite { name: "postgres_kept_casts", rewrite: kept_cast::restore }),
         Arc::new(Rewrite { name: "postgres_casts", rewrite: casts::rewrite }),
         Arc::new(Rewrite { name: "postgres_dates", rewrite: dates::rewrite }),
-        Arc::new(Rewrite { name: "postgres_aggregates", rewrite: aggregates::rewrite }),
         Arc::new(ResolveGroupingFunction::new()),
         Arc::new(TypeCoercion::new()),
         // Coercion makes casts too, such as `float_column = '1'`; a cast of ours is left alone.
