@@ -206,6 +206,9 @@ fn planning(message: &str) -> Error {
     if lower.contains("not supported") || lower.contains("unsupported") || lower.contains("not implemented") {
         return Error::unsupported(line);
     }
+    if lower.contains("aggregate functions are not allowed in the where clause") {
+        return Error::new(SqlState::GROUPING_ERROR, "aggregate functions are not allowed in WHERE");
+    }
     if lower.contains("divide by zero") {
         return Error::new(SqlState::DIVISION_BY_ZERO, "division by zero");
     }

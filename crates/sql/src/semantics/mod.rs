@@ -41,6 +41,7 @@ pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         Arc::new(ResolveGroupingFunction::new()),
         Arc::new(TypeCoercion::new()),
         // Coercion makes casts too, such as `float_column = '1'`; a cast of ours is left alone.
+        Arc::new(Rewrite { name: "postgres_coerced_casts", rewrite: casts::rewrite }),
         Arc::new(Rewrite { name: "postgres_arithmetic", rewrite: arithmetic::rewrite }),
     ]
 }
