@@ -41,7 +41,9 @@ pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         Arc::new(ResolveGroupingFunction::new()),
         Arc::new(TypeCoercion::new()),
         // Coercion makes casts too, such as `float_column = '1'`; a cast of ours is left alone.
+        // What they become may be of another type again: a text that is compared with a timestamp.
         Arc::new(Rewrite { name: "postgres_coerced_casts", rewrite: casts::rewrite }),
+        Arc::new(TypeCoercion::new()),
         Arc::new(Rewrite { name: "postgres_arithmetic", rewrite: arithmetic::rewrite }),
     ]
 }
