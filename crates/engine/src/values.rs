@@ -31,9 +31,7 @@ pub(crate) fn as_batch(values: &ast::Values) -> Option<RecordBatch> {
         let literals = rows().map(|row| literal(row.get(place)?));
         Some(match kind {
             Kind::Null => new_null_array(&DataType::Null, values.rows.len()),
-            Kind::Text => Arc::new(
-                literals.map(|text| Some(text?)).collect::<Option<Vec<_>>>()?.into_iter().collect::<StringArray>(),
-            ),
+            Kind::Text => Arc::new(literals.collect::<Option<Vec<_>>>()?.into_iter().collect::<StringArray>()),
             Kind::Integer => Arc::new(
                 literals
                     .map(|text| text?.map_or(Some(None), |digits| digits.parse::<i64>().ok().map(Some)))
