@@ -279,12 +279,12 @@ impl Clock {
         let reads = spec.plan.gets().iter().map(|get| get.relation).collect::<HashSet<_>>();
         let now = self.now.get();
         let mut replays = Replays::new();
-        for id in &reads {
-            let Some(base) = self.tables.get(id).filter(|base| base.relation.is_source()) else {
+        for get in spec.plan.gets() {
+            let Some(base) = self.tables.get(&get.relation).filter(|base| base.relation.is_source()) else {
                 continue;
             };
             if let Some(replay) = base.relation.replay(now)? {
-                replays.insert(*id, Mutex::new(replay));
+                replays.entry(get.relation).or_default().push(Mutex::new(replay));
             }
         }
         if let Some(relation) = relation {

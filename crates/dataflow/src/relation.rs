@@ -16,7 +16,7 @@ use changes::{ChangeBatch, Epoch};
 use connectors::{Pace, Position, Read, Source, SourceReader};
 use parking_lot::Mutex;
 use plan::RelationId;
-use state::{Holds, RowId, SharedRows};
+use state::{Holds, SharedRows};
 
 use crate::Error;
 use crate::statistics::Counters;
@@ -192,11 +192,10 @@ impl Relation {
         let mut count = 0u32;
         for partition in &self.0.partitions {
             let rows = partition.read();
-            let found = rows.find(keys.columns(), keys.num_rows())?;
-            let is_seen = |id: &RowId| rows.is_visible(*id, at);
+            let found = rows.find_at(keys.columns(), keys.num_rows(), at)?;
             let mut ids = Vec::new();
             for (place, id) in places.iter_mut().zip(found) {
-                if let Some(id) = id.filter(is_seen) {
+                if let Some(id) = id {
                     *place = Some(count);
                     count += 1;
                     ids.push(id);

@@ -34,8 +34,9 @@ pub(crate) enum Command {
     Rebuild { epoch: Epoch },
 }
 
-/// Sources that are read again for a new dataflow, shared by the workers: each takes what is next.
-pub(crate) type Replays = HashMap<RelationId, Mutex<Replay>>;
+/// Sources that are read again for a new dataflow, each as often as its plan reads it. They are
+/// shared by the workers: each takes what is next.
+pub(crate) type Replays = HashMap<RelationId, Vec<Mutex<Replay>>>;
 
 /// A worker's answer to a command.
 pub(crate) struct Done {
@@ -101,8 +102,17 @@ impl Driver {
         let mut dataflow = Dataflow { spec: Arc::clone(spec), built, reads, saved: Vec::new() };
         let before = Epoch(epoch.0 - 1);
         let mut result = Ok(());
+        let mut reads_of: HashMap<RelationId, usize> = HashMap::new();
         for (feed, handle) in &mut dataflow.built.inputs {
-            for rows in self.snapshot(worker.index(), feed, before, replays) {
+            let replay = match feed {
+                Feed::Relation { id, .. } => {
+                    let earlier = reads_of.entry(*id).or_default();
+                    *earlier += 1;
+                    replays.get(id).and_then(|replays| replays.get(*earlier - 1))
+                }
+                Feed::Constant(_) => None,
+            };
+            for rows in self.snapshot(worker.index(), feed, before, replay) {
                 match rows {
                     Ok(rows) => send(handle, ChangeBatch::inserts(rows)),
                     // The other workers wait for this one: the epoch closes all the same.
@@ -127,12 +137,12 @@ impl Driver {
         worker: usize,
         feed: &'a Feed,
         at: Epoch,
-        replays: &'a Replays,
+        replay: Option<&'a Mutex<Replay>>,
     ) -> Box<dyn Iterator<Item = Result<RecordBatch, Error>> + 'a> {
         match feed {
             Feed::Constant(batch) if worker == 0 => Box::new(std::iter::once(Ok(batch.rows().clone()))),
             Feed::Constant(_) => Box::new(std::iter::empty()),
-            Feed::Relation { id, columns } => match replays.get(id) {
+            Feed::Relation { id, columns } => match replay {
                 Some(replay) => Box::new(std::iter::from_fn(move || {
                     let rows = replay.lock().next()?;
                     Some(rows.and_then(|rows| Ok(rows.project(columns)?)))

@@ -50,6 +50,10 @@ impl Side {
         let mut kept = [keys, output, identity.as_deref().unwrap_or_default()].concat();
         kept.sort_unstable();
         kept.dedup();
+        if kept.is_empty() {
+            // Rows of which nobody reads a column are there all the same: they need one to be counted.
+            kept.push(0);
+        }
         let place = |column: &usize| kept.binary_search(column).expect("it was put among the kept ones");
         let identity = match identity {
             _ if append_only => Identity::AppendOnly,

@@ -187,3 +187,27 @@ fn a_hot_key_makes_many_batches() {
     }
     assert_eq!(crate::table::net(&mut output), [("7".to_owned(), 600 * 600)].into());
 }
+
+#[test]
+fn rows_of_which_no_column_is_read_count() {
+    check_join(
+        ["a:int", "b:text"],
+        all(false),
+        &[],
+        &[0],
+        "
+        + 1
+        r+ x
+        r+ y
+        ---
+        => + 1
+        => + 1
+        r- x
+        ---
+        => - 1
+        r- y
+        ---
+        => - 1
+        ",
+    );
+}

@@ -125,6 +125,13 @@ fn show(value: Option<i64>) -> String {
     value.map_or("null".to_owned(), |value| value.to_string())
 }
 
+/// A mean in three decimals, rounded half away from zero.
+fn mean(sum: i64, count: i64) -> String {
+    let thousandths = (2000 * sum.abs() + count) / (2 * count);
+    let sign = if sum < 0 && thousandths > 0 { "-" } else { "" };
+    format!("{sign}{}.{:03}", thousandths / 1000, thousandths % 1000)
+}
+
 /// What the aggregate's calls give for rows of `key value flag`, computed anew.
 fn aggregated(rows: &Bag, is_grouped: bool) -> Bag {
     let mut groups = BTreeMap::<String, Vec<(Option<i64>, bool, i64)>>::new();
@@ -141,7 +148,7 @@ fn aggregated(rows: &Bag, is_grouped: bool) -> Bag {
         let all = rows.iter().map(|(_, _, count)| count).sum::<i64>();
         let count = values().map(|(_, _, count)| count).sum::<i64>();
         let sum = values().map(|(value, _, count)| value * count).sum::<i64>();
-        let mean = if count > 0 { format!("{:?}", sum as f64 / count as f64) } else { "null".to_owned() };
+        let mean = if count > 0 { mean(sum, count) } else { "null".to_owned() };
         let (least, greatest) = (values().map(|value| value.0).min(), values().map(|value| value.0).max());
         let mut different = values().map(|value| value.0).collect::<Vec<_>>();
         different.sort_unstable();
@@ -181,7 +188,7 @@ fn aggregates_agree_with_computing_anew() {
         call(Count, None, false, None, DataType::Int64),
         call(Count, Some(2), false, None, DataType::Int64),
         call(Sum, Some(2), false, None, DataType::Int64),
-        call(Avg, Some(2), false, None, DataType::Float64),
+        call(Avg, Some(2), false, None, DataType::Decimal128(38, 3)),
         call(Min, Some(2), false, None, DataType::Int64),
         call(Max, Some(2), false, None, DataType::Int64),
         call(Count, Some(2), true, None, DataType::Int64),

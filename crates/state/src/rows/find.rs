@@ -6,6 +6,8 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array, make
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{self, SortOptions, kernels::cmp};
 use arrow::datatypes::DataType;
+use changes::Epoch;
+use hashbrown::HashMap;
 
 use super::{KeyIndex, Pairs, RowId, Rows, nulls_of};
 use crate::Error;
@@ -84,6 +86,41 @@ impl Rows {
             if equal.as_ref().is_none_or(|equal| equal.value(index)) {
                 found[row as usize] = Some(id);
             }
+        }
+        Ok(found)
+    }
+
+    /// For each key of the identity, the row that a reader at `at` sees with it, which may be dead
+    /// by now. `at` must be at or above the horizon.
+    ///
+    /// # Errors
+    /// If the keys are not of the identity's types.
+    pub fn find_at(&self, keys: &[ArrayRef], rows: usize, at: Epoch) -> Result<Vec<Option<RowId>>, Error> {
+        let mut found = self.find(keys, rows)?;
+        for place in &mut found {
+            *place = place.filter(|&id| self.is_visible(id, at));
+        }
+        // What has died since is in no index any more.
+        let since = self.deaths.partition_point(|(epoch, _)| *epoch <= at);
+        let dead = self.deaths.range(since..).flat_map(|(_, ids)| ids.iter().copied());
+        let dead = dead.filter(|&id| self.is_visible(id, at)).collect::<Vec<_>>();
+        let Some(identity) = self.identity.as_ref().filter(|_| !dead.is_empty()) else {
+            return Ok(found);
+        };
+        let mut by_hash: HashMap<u64, Vec<RowId>> = HashMap::new();
+        for (hash, &id) in identity.hashes(&self.gather(&dead, &identity.columns)?, dead.len())?.iter().zip(&dead) {
+            by_hash.entry(*hash).or_default().push(id);
+        }
+        let mut pairs = Pairs::default();
+        for (row, hash) in (0u32..).zip(identity.hashes(keys, rows)?) {
+            for &id in by_hash.get(&hash).into_iter().flatten() {
+                pairs.rows.push(row);
+                pairs.ids.push(id);
+            }
+        }
+        let equal = self.have_keys(identity, keys, &pairs)?;
+        for index in equal.set_indices() {
+            found[pairs.rows[index] as usize] = Some(pairs.ids[index]);
         }
         Ok(found)
     }

@@ -180,3 +180,20 @@ fn a_snapshot_copies_nothing_that_is_seen_whole() {
     let scanned = rows.chunks()[0].scan(Epoch(1), &[0]).expect("scans").expect("rows");
     assert!(Arc::ptr_eq(scanned.column(0), inserted.column(0)));
 }
+
+#[test]
+fn a_reader_finds_rows_by_key_as_they_were() {
+    let row = |key: i64, name: &str| (key, Some(name.to_owned()));
+    let mut rows = Rows::new(schema(), Identity::Key(vec![0]), None).expect("keys");
+    rows.insert(Epoch(1), &batch(&[row(1, "a"), row(2, "b")])).expect("inserts");
+    assert_eq!(rows.delete(Epoch(2), &batch(&[row(1, "a")])).expect("deletes"), Vec::<u32>::new());
+    rows.insert(Epoch(2), &batch(&[row(1, "c")])).expect("inserts");
+    rows.delete(Epoch(3), &batch(&[row(1, "c"), row(2, "b")])).expect("deletes");
+    let keys: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+    let names = |at: u64| {
+        let found = rows.find_at(std::slice::from_ref(&keys), 3, Epoch(at)).expect("finds");
+        let name = |id| rows.gather(&[id], &[1]).expect("gathers")[0].as_string::<i32>().value(0).to_owned();
+        found.into_iter().map(|id| id.map_or("-".to_owned(), name)).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!([names(0), names(1), names(2), names(3)], ["- - -", "a b -", "c b -", "- - -"]);
+}

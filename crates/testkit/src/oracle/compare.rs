@@ -3,10 +3,10 @@
 /// Differences shown of each kind.
 const SHOWN_MAX: usize = 6;
 
-/// What is wrong with `view`, given that it should hold the rows of `query`; both sorted.
-pub fn difference(view: &[String], query: &[String]) -> Option<String> {
+/// What is wrong with `held`, given that it should be `expected`; both sorted.
+pub fn difference(held: &[String], expected: &[String]) -> Option<String> {
     let (mut wrong, mut missing) = (Vec::new(), Vec::new());
-    let (mut left, mut right) = (view.iter().peekable(), query.iter().peekable());
+    let (mut left, mut right) = (held.iter().peekable(), expected.iter().peekable());
     loop {
         match (left.peek(), right.peek()) {
             (None, None) => break,
@@ -21,7 +21,7 @@ pub fn difference(view: &[String], query: &[String]) -> Option<String> {
     if wrong.is_empty() && missing.is_empty() {
         return None;
     }
-    let mut text = format!("the view has {} rows, its query {}\n", view.len(), query.len());
+    let mut text = format!("{} rows, {} expected\n", held.len(), expected.len());
     for (rows, sign) in [(wrong, '+'), (missing, '-')] {
         for row in rows.iter().take(SHOWN_MAX) {
             text.push_str(&format!("  {sign} {row}\n"));
@@ -30,6 +30,6 @@ pub fn difference(view: &[String], query: &[String]) -> Option<String> {
             text.push_str(&format!("  {sign} ... and {} more\n", rows.len() - SHOWN_MAX));
         }
     }
-    text.push_str("(+ only in the view, - only in the query)");
+    text.push_str("(+ are too many, - are missing)");
     Some(text)
 }

@@ -1,61 +1,73 @@
-//! An engine in this process, and one session on it, as the oracle sees them: statements in, rows
-//! as text out.
+//! An engine in this process, and sessions on it, as the oracle sees them: statements in, rows as
+//! text out.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, anyhow};
+use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use engine::{Config, Engine, Outcome, Session};
 use futures::TryStreamExt;
 
-/// An engine, one session, and the text of all that was run.
+/// An engine, its main session, and a file of all that was run there for its effect: it is there
+/// even if an operator ends the process.
 pub struct Database {
     engine: Arc<Engine>,
-    session: Session,
-    script: String,
+    session: Client,
+    script: File,
+    path: PathBuf,
 }
 
+/// A session.
+pub struct Client(Session);
+
+/// Rows of any stream of the engine's.
+pub type Batches = std::pin::Pin<Box<dyn futures::Stream<Item = Result<RecordBatch>> + Send>>;
+
 impl Database {
-    /// Starts an engine in memory.
-    pub fn start(workers: usize) -> Result<Database> {
+    /// Starts an engine in memory. `name` tells the script from others.
+    pub fn start(workers: usize, name: &str) -> Result<Database> {
         let config = Config { workers, memory_bytes: 4 << 30, data_dir: None };
         let engine = Engine::start(config).map_err(described)?;
-        let session = engine.connect("dev", "dev").map_err(described)?;
-        Ok(Database { engine, session, script: String::new() })
+        let session = Client(engine.connect("dev", "dev").map_err(described)?);
+        let path = std::env::temp_dir().join(format!("freshet-oracle-{name}.sql"));
+        let script = File::create(&path).with_context(|| path.display().to_string())?;
+        Ok(Database { engine, session, script, path })
+    }
+
+    /// Another session.
+    pub fn connect(&self) -> Result<Client> {
+        Ok(Client(self.engine.connect("dev", "dev").map_err(described)?))
     }
 
     /// All statements so far, to be run elsewhere.
-    pub fn script(&self) -> &str {
-        &self.script
+    pub fn script(&self) -> &Path {
+        &self.path
     }
 
     /// Runs statements for their effect.
     pub async fn run(&mut self, sql: &str) -> Result<()> {
-        self.script.push_str(sql);
-        self.script.push_str(";\n");
+        writeln!(self.script, "{sql};")?;
         self.rows(sql).await.map(drop)
     }
 
     /// Runs a query; its rows as text, sorted.
     pub async fn rows(&mut self, sql: &str) -> Result<Vec<String>> {
-        let mut rows = Vec::new();
-        for statement in self.session.parse(sql).map_err(described).with_context(|| sql.to_owned())? {
-            let outcome = self.session.execute(&statement, &[]).await;
-            if let Outcome::Rows { rows: stream, .. } = outcome.map_err(described).with_context(|| sql.to_owned())? {
-                let batches: Vec<_> = stream.try_collect().await.with_context(|| sql.to_owned())?;
-                for batch in &batches {
-                    append_rows(batch, &mut rows)?;
-                }
-            }
-        }
-        rows.sort_unstable();
-        Ok(rows)
+        self.session.rows(sql).await
     }
 
     /// Takes a checkpoint in memory, drops all operators and rebuilds them from it.
     pub async fn checkpoint_and_rebuild(&mut self) -> Result<()> {
-        self.script.push_str("-- here a checkpoint was taken, and everything rebuilt from it\n");
+        writeln!(self.script, "-- here a checkpoint was taken, and everything rebuilt from it")?;
         Ok(self.engine.runtime().checkpoint_and_rebuild().await?)
+    }
+
+    /// The last epoch.
+    pub fn epoch(&self) -> u64 {
+        self.engine.runtime().now().0
     }
 
     /// Rows, groups and values that the views' operators remember.
@@ -63,22 +75,66 @@ impl Database {
         self.engine.runtime().statistics().relations.iter().map(|relation| relation.state_rows).sum()
     }
 
-    /// Stops the workers.
+    /// Rows that a relation keeps out because they cannot be computed.
+    pub fn errors(&self, relation: &str) -> Option<i64> {
+        let catalog = self.engine.catalog().snapshot();
+        let oid = catalog.objects.iter().find(|object| object.name == relation)?.oid;
+        let statistics = self.engine.runtime().statistics().relations;
+        statistics.iter().find(|known| known.id.0 == oid).map(|known| known.errors)
+    }
+
+    /// Stops the workers, and forgets the script.
     pub fn stop(self) {
         drop(self.session);
         self.engine.shutdown();
+        // Nobody misses it.
+        let _ = std::fs::remove_file(self.path);
     }
 }
 
-fn append_rows(batch: &arrow::array::RecordBatch, rows: &mut Vec<String>) -> Result<()> {
+impl Client {
+    /// Runs statements; the rows of all of them as text, sorted.
+    pub async fn rows(&mut self, sql: &str) -> Result<Vec<String>> {
+        let mut rows = Vec::new();
+        for statement in self.0.parse(sql).map_err(described).with_context(|| sql.to_owned())? {
+            let outcome = self.0.execute(&statement, &[]).await;
+            if let Outcome::Rows { rows: stream, .. } = outcome.map_err(described).with_context(|| sql.to_owned())? {
+                let batches = stream.try_collect::<Vec<_>>().await.map_err(engine::Error::from).map_err(described);
+                for batch in &batches.with_context(|| sql.to_owned())? {
+                    rows.extend(texts(batch)?);
+                }
+            }
+        }
+        rows.sort_unstable();
+        Ok(rows)
+    }
+
+    /// Starts a subscription.
+    pub async fn subscribe(&mut self, sql: &str) -> Result<Batches> {
+        let statement = self.0.parse(sql).map_err(described)?.pop().context("no statement")?;
+        match self.0.execute(&statement, &[]).await.map_err(described).with_context(|| sql.to_owned())? {
+            Outcome::Subscription { rows, .. } => {
+                Ok(Box::pin(rows.map_err(|error| described(engine::Error::from(error)))))
+            }
+            other => Err(anyhow!("{sql}: no subscription, but {other:?}")),
+        }
+    }
+}
+
+/// The rows of a batch as text. Minus zero is shown as zero, which it equals: which of equal values
+/// a group or an extreme shows is left open.
+pub fn texts(batch: &RecordBatch) -> Result<Vec<String>> {
     let options = FormatOptions::default().with_null("NULL");
     let columns: Vec<ArrayFormatter<'_>> =
         batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options)).collect::<Result<_, _>>()?;
-    for index in 0..batch.num_rows() {
-        let values: Vec<String> = columns.iter().map(|column| column.value(index).to_string()).collect();
-        rows.push(values.join(" | "));
-    }
-    Ok(())
+    let text = |row: usize| {
+        let value = |column: &ArrayFormatter<'_>| match column.value(row).to_string() {
+            zero if zero == "-0.0" => "0.0".to_owned(),
+            value => value,
+        };
+        columns.iter().map(value).collect::<Vec<_>>().join(" | ")
+    };
+    Ok((0..batch.num_rows()).map(text).collect())
 }
 
 fn described(error: engine::Error) -> anyhow::Error {

@@ -1,4 +1,5 @@
-//! Random expressions over the columns in scope. None of them can fail on any row.
+//! Random expressions over the columns in scope. None of them fails on any row; those that do are
+//! in `failing`.
 
 use super::random::Random;
 use super::schema::{Column, Type};
@@ -12,34 +13,59 @@ pub fn expression(random: &mut Random, scope: &Scope, data_type: Type, depth: us
         return column(random, scope, data_type).unwrap_or_else(|| data_type.literal(random));
     }
     let of = |random: &mut Random, data_type: Type| expression(random, scope, data_type, depth - 1);
-    let choice = random.below(4);
-    match (data_type, choice) {
-        (_, 0) => {
+    match random.below(5) {
+        0 => {
             let condition = condition(random, scope, depth - 1);
             let (then, other) = (of(random, data_type), of(random, data_type));
             format!("CASE WHEN {condition} THEN {then} ELSE {other} END")
         }
-        (_, 1) => {
+        1 => {
             let operand = of(random, data_type);
             format!("coalesce({operand}, {})", data_type.literal(random))
         }
-        (Type::Int, 2) => format!("({} + {})", of(random, Type::Int), random.between(1, 3)),
-        (Type::Int, _) => match random.below(3) {
-            0 => format!("({} % 3)", of(random, Type::Int)),
-            1 => format!("length({})::int", of(random, Type::Text)),
-            _ => format!("extract(day FROM {})::int", of(random, Type::Date)),
-        },
-        (Type::Big, 2) => format!("({} - 1)", of(random, Type::Big)),
-        (Type::Big, _) => format!("abs({})::bigint", of(random, Type::Int)),
-        (Type::Text, 2) => format!("upper({})", of(random, Type::Text)),
-        (Type::Text, _) => format!("({} || '-' || {}::text)", of(random, Type::Text), of(random, Type::Int)),
+        2 if data_type != Type::Array => {
+            let operand = of(random, data_type);
+            format!("nullif({operand}, {})", data_type.literal(random))
+        }
+        _ => computed(random, scope, data_type, depth),
+    }
+}
+
+/// An operator or function of this result type.
+fn computed(random: &mut Random, scope: &Scope, data_type: Type, depth: usize) -> String {
+    let of = |random: &mut Random, data_type: Type| expression(random, scope, data_type, depth - 1);
+    let choice = random.below(6);
+    match (data_type, choice) {
+        (Type::Int, 0 | 1) => format!("({} + {})", of(random, Type::Int), random.between(1, 3)),
+        (Type::Int, 2) => format!("({} % 3)", of(random, Type::Int)),
+        (Type::Int, 3) => format!("length({})::int", of(random, Type::Text)),
+        (Type::Int, 4) => format!("extract(day FROM {})::int", of(random, Type::Date)),
+        (Type::Int, _) => format!("(- {})", of(random, Type::Int)),
+        (Type::Small, _) => format!("({} % 4)::smallint", of(random, Type::Int)),
+        (Type::Big, 0 | 1) => format!("({} - 1)", of(random, Type::Big)),
+        (Type::Big, 2) => format!("{}::bigint", of(random, Type::Int)),
+        (Type::Big, _) => format!("abs({})::bigint", of(random, Type::Big)),
+        (Type::Text, 0) => format!("upper({})", of(random, Type::Text)),
+        (Type::Text, 1) => format!("({} || '-' || {}::text)", of(random, Type::Text), of(random, Type::Int)),
+        (Type::Text, 2) => format!("substr({}, 1, 2)", of(random, Type::Text)),
+        (Type::Text, 3) => format!("replace({}, 'a', 'xy')", of(random, Type::Text)),
+        (Type::Text, 4) => format!("{}::text", of(random, Type::Date)),
+        (Type::Text, _) => format!("{}::text", of(random, Type::Numeric)),
         (Type::Boolean, _) => format!("({})", condition(random, scope, depth - 1)),
-        (Type::Date, _) => format!("nullif({}, DATE '2024-02-11')", of(random, Type::Date)),
+        (Type::Date, 0 | 1) => format!("{}::date", of(random, Type::Timestamp)),
+        (Type::Date, _) => format!("({} + 1)", of(random, Type::Date)),
+        (Type::Timestamp, 0 | 1) => format!("{}::timestamp", of(random, Type::Date)),
+        (Type::Timestamp, 2 | 3) => format!("({} + INTERVAL '1 hour')", of(random, Type::Timestamp)),
         (Type::Timestamp, _) => format!("date_trunc('day', {})", of(random, Type::Timestamp)),
-        (Type::Numeric, _) => format!("({} + 0.25)::numeric(20,2)", of(random, Type::Numeric)),
-        (Type::Float, 2) => format!("({} * 2)", of(random, Type::Float)),
+        (Type::TimestampTz, _) => format!("({} + INTERVAL '1 hour')", of(random, Type::TimestampTz)),
+        (Type::Numeric, 0 | 1) => format!("({} + 0.25)::numeric(20,2)", of(random, Type::Numeric)),
+        (Type::Numeric, 2) => format!("({} * 0.5)::numeric(20,2)", of(random, Type::Int)),
+        (Type::Numeric, 3) => format!("abs({})", of(random, Type::Numeric)),
+        (Type::Numeric, _) => format!("{}::numeric(20,2)", of(random, Type::Int)),
+        (Type::Float, 0 | 1) => format!("({} * 2)", of(random, Type::Float)),
+        (Type::Float, 2) => format!("abs({})", of(random, Type::Float)),
         (Type::Float, _) => format!("({}::double precision + 0.5)", of(random, Type::Int)),
-        (Type::Inexact, _) => of(random, Type::Inexact),
+        (Type::Time | Type::Uuid | Type::Bytes | Type::Array | Type::Inexact, _) => of(random, data_type),
     }
 }
 
@@ -55,16 +81,31 @@ pub fn condition(random: &mut Random, scope: &Scope, depth: usize) -> String {
     }
     let subject = random.pick(scope).clone();
     let (name, data_type) = (&subject.name, subject.data_type);
+    match random.below(8) {
+        0 => {
+            let other = expression(random, scope, data_type, 1);
+            format!("({name} IS DISTINCT FROM {other})")
+        }
+        1 if data_type.has_extremes() => {
+            format!("{name} BETWEEN {} AND {}", data_type.literal(random), data_type.literal(random))
+        }
+        2 if data_type == Type::Int => {
+            let other = *random.pick(&[Type::Big, Type::Small, Type::Numeric]);
+            format!("{name} >= {}", expression(random, scope, other, 0))
+        }
+        _ => plain_condition(random, scope, &subject),
+    }
+}
+
+/// A condition on one column, without any function: nothing could be evaluated before it.
+pub fn plain_condition(random: &mut Random, scope: &Scope, subject: &Column) -> String {
+    let (name, data_type) = (&subject.name, subject.data_type);
     match random.below(6) {
         0 => format!("{name} IS NULL"),
         1 => format!("{name} IS NOT NULL"),
         2 if data_type == Type::Text => format!("{name} LIKE '%{}%'", random.pick(&["a", "b", "o"])),
         3 if data_type != Type::Boolean => {
             format!("{name} IN ({}, {})", data_type.literal(random), data_type.literal(random))
-        }
-        4 => {
-            let other = expression(random, scope, data_type, 1);
-            format!("({name} IS DISTINCT FROM {other})")
         }
         _ => {
             let operator = *random.pick(&["=", "<>", "<", "<=", ">", ">="]);

@@ -1,215 +1,189 @@
 //! Random queries of all the shapes that a materialized view maintains.
 //!
 //! Columns of a result are named `c0`, `c1`, ... and cast where Postgres and others give an
-//! aggregate different types, so that a view can be read by later ones without surprises.
+//! expression different types, so that a view can be read by later ones without surprises.
 
-use super::expression::{Scope, column, condition, expression};
+use super::aggregate::aggregate;
+use super::expression::{column, expression};
+use super::failing_query::failing_query;
 use super::random::Random;
 use super::schema::{Column, Relation, STORED, Type};
+use super::source::{Scene, Source, any, joined, single};
 
 /// A query and the columns of its result.
 #[derive(Clone, Debug)]
 pub struct Query {
+    /// What the view is of.
     pub sql: String,
+    /// What gives the view's rows in a batch: the same, or if rows fail, the query of the others.
+    pub batch: String,
+    pub failure: Option<Failure>,
+    /// Whether there is one row at every time.
+    pub is_one_row: bool,
     pub columns: Vec<Column>,
 }
 
-/// What stands between `FROM` and `GROUP BY`.
-struct Source {
-    text: String,
-    columns: Vec<Column>,
+/// What is known of the rows that a view has to keep out.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// How many there are, if that does not depend on how the query is planned.
+    pub count: Option<String>,
+    /// What the query's error is, where it is sure to be one as soon as one row fails.
+    pub code: Option<&'static str>,
+}
+
+impl Query {
+    /// A query in which nothing fails.
+    pub fn new(sql: String, columns: Vec<Column>) -> Query {
+        Query { batch: sql.clone(), sql, failure: None, is_one_row: false, columns }
+    }
 }
 
 /// A query over some of the relations.
-pub fn random_query(random: &mut Random, relations: &[Relation]) -> Query {
-    match random.below(12) {
-        0..=1 => projection(random, relations, ""),
-        2..=3 => join(random, relations),
-        4 => union(random, relations),
-        5 => projection(random, relations, "DISTINCT "),
-        6..=9 => grouped(random, relations),
-        _ => global(random, relations),
+pub fn random_query(random: &mut Random, scene: &Scene<'_>) -> Query {
+    match random.below(15) {
+        0..=1 => {
+            let source = single(random, scene);
+            projection(random, "", &source)
+        }
+        2..=3 => {
+            let source = joined(random, scene);
+            projection(random, "", &source)
+        }
+        4..=5 => union(random, scene),
+        6 => {
+            let source = any(random, scene);
+            projection(random, "DISTINCT ", &source)
+        }
+        7..=10 => {
+            let source = any(random, scene);
+            grouped(random, &source)
+        }
+        11 => {
+            let source = any(random, scene);
+            let items = (0..1 + random.below(4)).map(|_| aggregate(random, &source.columns)).collect();
+            Query { is_one_row: true, ..with_items("", &source, items) }
+        }
+        _ => failing_query(random, scene),
     }
+}
+
+/// Queries with a group or value for each row of a table, so that many come and go.
+pub fn of_each_row(table: &Relation) -> Vec<Query> {
+    let source = Source { from: format!("{} AS a", table.name), conditions: vec![], columns: table.columns.clone() };
+    let by = |keys: &str, items: &[(&str, Type)]| {
+        let items = items.iter().map(|(text, data_type)| ((*text).to_owned(), *data_type)).collect();
+        let query = with_items("", &source, items);
+        Query::new(format!("{}{keys}", query.sql), query.columns)
+    };
+    let distinct = [("count(DISTINCT a.id)", Type::Big), ("sum(DISTINCT a.c0)::bigint", Type::Big)];
+    let extremes = [("a.c0", Type::Int), ("max(a.id)", Type::Int), ("min(a.id)", Type::Int)];
+    let totals = [("a.id", Type::Int), ("count(*)", Type::Big), ("sum(a.c0)::bigint", Type::Big)];
+    vec![
+        by("", &distinct),
+        by(" GROUP BY a.c0", &[&extremes[..], &distinct].concat()),
+        by(" GROUP BY a.id", &[&totals[..], &[("(avg(a.c0))::float8", Type::Inexact)]].concat()),
+        by(" GROUP BY a.c0, a.id", &[("a.id", Type::Int), ("max(a.c0::text)", Type::Text)]),
+    ]
 }
 
 /// `SELECT expressions FROM source`.
-fn projection(random: &mut Random, relations: &[Relation], distinct: &str) -> Query {
-    let source = source(random, relations);
-    let count = 1 + random.below(4);
-    let types: Vec<Type> = (0..count).map(|_| random.pick(&source.columns).data_type).collect();
+fn projection(random: &mut Random, distinct: &str, source: &Source) -> Query {
     // A few columns only, so that a DISTINCT has something to do.
-    select(random, distinct, &source, &types)
+    let types: Vec<Type> = (0..1 + random.below(4)).map(|_| random.pick(&source.columns).data_type).collect();
+    select(random, distinct, source, &types)
 }
 
-fn join(random: &mut Random, relations: &[Relation]) -> Query {
-    let source = joined(random, relations);
-    let types: Vec<Type> = (0..2 + random.below(3)).map(|_| random.pick(&source.columns).data_type).collect();
-    select(random, "", &source, &types)
-}
-
-fn union(random: &mut Random, relations: &[Relation]) -> Query {
+fn union(random: &mut Random, scene: &Scene<'_>) -> Query {
     let types: Vec<Type> = (0..1 + random.below(3)).map(|_| *random.pick(STORED)).collect();
-    let all = if random.chance(75) { "UNION ALL" } else { "UNION" };
-    let mut columns = Vec::new();
-    let mut parts = Vec::new();
-    for _ in 0..2 + random.below(2) {
-        let source = source(random, relations);
-        let part = select(random, "", &source, &types);
-        columns = part.columns;
-        parts.push(part.sql);
-    }
-    Query { sql: parts.join(&format!(" {all} ")), columns }
-}
-
-fn grouped(random: &mut Random, relations: &[Relation]) -> Query {
-    let source = if random.chance(35) { joined(random, relations) } else { source(random, relations) };
-    let mut items = Vec::new();
-    let mut keys = Vec::new();
+    let all = if random.chance(70) { "UNION ALL" } else { "UNION" };
+    let source = any(random, scene);
+    let first = select(random, "", &source, &types);
+    let mut parts = vec![first.sql];
     for _ in 0..1 + random.below(2) {
-        let data_type = random.pick(&source.columns).data_type;
-        let key = match column(random, &source.columns, data_type).filter(|_| random.chance(70)) {
-            Some(column) => column,
-            None => expression(random, &source.columns, data_type, 1),
-        };
-        // A literal in GROUP BY is a position, to Postgres.
-        if keys.contains(&key) || !key.contains(['.', '(']) {
+        if random.chance(12) {
+            let row: Vec<String> = types.iter().map(|data_type| data_type.value(random)).collect();
+            parts.push(format!("SELECT {}", row.join(", ")));
             continue;
         }
-        items.push((key.clone(), data_type));
-        keys.push(key);
+        let source = any(random, scene);
+        parts.push(select(random, "", &source, &types).sql);
     }
-    if keys.is_empty() {
-        let column = random.pick(&source.columns).clone();
-        items.push((column.name.clone(), column.data_type));
-        keys.push(column.name);
+    Query::new(parts.join(&format!(" {all} ")), first.columns)
+}
+
+/// `SELECT keys, aggregates FROM source GROUP BY keys HAVING condition`.
+pub fn grouped(random: &mut Random, source: &Source) -> Query {
+    let keys = keys(random, source);
+    let mut items: Vec<(String, Type)> = Vec::new();
+    for key in &keys {
+        // A key need not be shown.
+        if random.chance(88) {
+            items.push(key.clone());
+        }
     }
     for _ in 0..1 + random.below(4) {
         items.push(aggregate(random, &source.columns));
     }
-    let mut query = with_items("", &source, items);
+    let mut query = with_items("", source, items);
+    let keys: Vec<&str> = keys.iter().map(|(text, _)| text.as_str()).collect();
     query.sql.push_str(&format!(" GROUP BY {}", keys.join(", ")));
-    if random.chance(15) {
-        query.sql.push_str(&format!(" HAVING count(*) > {}", random.between(0, 3)));
+    if random.chance(20) {
+        query.sql.push_str(&format!(" HAVING {}", having(random, source)));
     }
-    query
+    Query::new(query.sql, query.columns)
 }
 
-fn global(random: &mut Random, relations: &[Relation]) -> Query {
-    let source = if random.chance(25) { joined(random, relations) } else { source(random, relations) };
-    let items = (0..1 + random.below(4)).map(|_| aggregate(random, &source.columns)).collect();
-    with_items("", &source, items)
+fn having(random: &mut Random, source: &Source) -> String {
+    let subject = random.pick(&source.columns).clone();
+    match random.below(3) {
+        0 if subject.data_type.has_plain_extremes() => {
+            format!("max({}) > {}", subject.name, subject.data_type.literal(random))
+        }
+        1 => format!("count({}) BETWEEN 1 AND {}", subject.name, random.between(1, 4)),
+        _ => format!("count(*) > {}", random.between(0, 3)),
+    }
 }
 
-fn aggregate(random: &mut Random, scope: &Scope) -> (String, Type) {
-    let filter =
-        if random.chance(25) { format!(" FILTER (WHERE {})", condition(random, scope, 1)) } else { String::new() };
-    let subject = random.pick(scope).clone();
-    let distinct = if random.chance(25) { "DISTINCT " } else { "" };
-    let argument = if random.chance(75) || subject.data_type == Type::Inexact {
-        subject.name.clone()
-    } else {
-        expression(random, scope, subject.data_type, 1)
+/// Some expressions to group by.
+pub fn keys(random: &mut Random, source: &Source) -> Vec<(String, Type)> {
+    let mut keys: Vec<(String, Type)> = Vec::new();
+    for _ in 0..1 + random.below(3) {
+        let data_type = random.pick(&source.columns).data_type;
+        let key = match column(random, &source.columns, data_type).filter(|_| random.chance(75)) {
+            Some(column) => column,
+            None => expression(random, &source.columns, data_type, 1),
+        };
+        let is_of_row = source.columns.iter().any(|column| key.contains(&column.name));
+        if is_of_row && keys.iter().all(|(known, _)| *known != key) {
+            keys.push((key, data_type));
+        }
+    }
+    if keys.is_empty() {
+        let column = random.pick(&source.columns).clone();
+        keys.push((column.name, column.data_type));
+    }
+    keys
+}
+
+/// `SELECT` of one expression of each type.
+pub fn select(random: &mut Random, distinct: &str, source: &Source, types: &[Type]) -> Query {
+    with_items(distinct, source, items(random, source, types))
+}
+
+/// One expression of each type.
+pub fn items(random: &mut Random, source: &Source, types: &[Type]) -> Vec<(String, Type)> {
+    let mut item = |data_type: &Type| {
+        let text = expression(random, &source.columns, *data_type, 2);
+        // An expression's own type may be another one: `smallint % integer`, `date + interval`.
+        let is_column = source.columns.iter().any(|column| column.name == text);
+        (if is_column { text } else { format!("({text})::{}", data_type.sql()) }, *data_type)
     };
-    match random.below(6) {
-        0 => (format!("count(*){filter}"), Type::Big),
-        1 => (format!("count({distinct}{argument}){filter}"), Type::Big),
-        2 if subject.data_type.is_number() => (format!("avg({distinct}{argument}){filter}::float8"), Type::Inexact),
-        3 | 4 if subject.data_type.is_number() => {
-            let data_type = match subject.data_type {
-                Type::Int | Type::Big => Type::Big,
-                other => other,
-            };
-            (format!("sum({distinct}{argument}){filter}::{}", data_type.sql()), data_type)
-        }
-        choice if subject.data_type != Type::Boolean => {
-            let function = if choice % 2 == 0 { "min" } else { "max" };
-            (format!("{function}({argument}){filter}"), subject.data_type)
-        }
-        _ => (format!("count({distinct}{argument}){filter}"), Type::Big),
-    }
+    types.iter().map(&mut item).collect()
 }
 
-/// One relation, or a query over one, with or without a condition.
-fn source(random: &mut Random, relations: &[Relation]) -> Source {
-    let relation = random.pick(relations);
-    let mut columns = qualified("a", &relation.columns);
-    let mut text = format!("{} AS a", relation.name);
-    if random.chance(15) {
-        let inner = Source { text, columns };
-        let types: Vec<Type> = inner.columns.iter().map(|column| column.data_type).collect();
-        let distinct = *random.pick(&["", "DISTINCT "]);
-        let query = select(random, distinct, &inner, &types);
-        columns = qualified("q", &query.columns);
-        text = format!("({}) AS q", query.sql);
-    }
-    if random.chance(50) {
-        text.push_str(&format!(" WHERE {}", condition(random, &columns, 2)));
-    }
-    Source { text, columns }
-}
-
-/// Two or three relations, perhaps the same one, joined by equal columns.
-fn joined(random: &mut Random, relations: &[Relation]) -> Source {
-    let first = random.pick(relations);
-    let mut columns = qualified("a", &first.columns);
-    let mut text = format!("{} AS a", first.name);
-    for alias in ["b", "c"] {
-        if alias == "c" && random.chance(65) {
-            break;
-        }
-        let relation = if random.chance(25) { first } else { random.pick(relations) };
-        let added = qualified(alias, &relation.columns);
-        let mut conditions = Vec::new();
-        for _ in 0..1 + random.below(2) {
-            if let Some(condition) = equality(random, &columns, &added) {
-                conditions.push(condition);
-            }
-        }
-        if conditions.is_empty() {
-            break;
-        }
-        columns.extend(added);
-        if random.chance(15) {
-            conditions.push(condition(random, &columns, 1));
-        }
-        text.push_str(&format!(" JOIN {} AS {alias} ON {}", relation.name, conditions.join(" AND ")));
-    }
-    if random.chance(35) {
-        text.push_str(&format!(" WHERE {}", condition(random, &columns, 1)));
-    }
-    Source { text, columns }
-}
-
-/// Two columns of one type, one of each side.
-fn equality(random: &mut Random, left: &Scope, right: &Scope) -> Option<String> {
-    let start = random.below(left.len());
-    for offset in 0..left.len() {
-        let subject = &left[(start + offset) % left.len()];
-        // Joining on truth values multiplies rows to no purpose.
-        if subject.data_type == Type::Boolean {
-            continue;
-        }
-        if let Some(other) = column(random, right, subject.data_type) {
-            return Some(format!("{} = {other}", subject.name));
-        }
-    }
-    None
-}
-
-fn select(random: &mut Random, distinct: &str, source: &Source, types: &[Type]) -> Query {
-    let items = types
-        .iter()
-        .map(|data_type| {
-            let text = expression(random, &source.columns, *data_type, 2);
-            // A literal's own type may be narrower, or none at all.
-            let text = if text.contains('.') { text } else { format!("{text}::{}", data_type.sql()) };
-            (text, *data_type)
-        })
-        .collect();
-    with_items(distinct, source, items)
-}
-
-fn with_items(distinct: &str, source: &Source, items: Vec<(String, Type)>) -> Query {
+/// `SELECT` of these expressions.
+pub fn with_items(distinct: &str, source: &Source, items: Vec<(String, Type)>) -> Query {
     let mut columns = Vec::new();
     let mut texts = Vec::new();
     for (position, (text, data_type)) in items.into_iter().enumerate() {
@@ -217,12 +191,5 @@ fn with_items(distinct: &str, source: &Source, items: Vec<(String, Type)>) -> Qu
         texts.push(format!("{text} AS {name}"));
         columns.push(Column { name, data_type });
     }
-    Query { sql: format!("SELECT {distinct}{} FROM {}", texts.join(", "), source.text), columns }
-}
-
-fn qualified(alias: &str, columns: &[Column]) -> Vec<Column> {
-    columns
-        .iter()
-        .map(|column| Column { name: format!("{alias}.{}", column.name), data_type: column.data_type })
-        .collect()
+    Query::new(format!("SELECT {distinct}{} {}", texts.join(", "), source.text()), columns)
 }
