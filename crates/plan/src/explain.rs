@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::physical_expr_common::physical_expr::fmt_sql;
 
 use crate::{AggregateCall, Node};
 
@@ -38,16 +39,12 @@ fn describe(node: &Node) -> String {
     match node {
         Node::Get(get) => format!("Get {} [{}]", get.name, all_names(&get.schema)),
         Node::Constant(constant) => format!("Constant: {} rows", constant.rows.num_rows()),
-        Node::Filter(filter) => format!("Filter: {}", filter.predicate),
+        Node::Filter(filter) => format!("Filter: {}", fmt_sql(filter.predicate.as_ref())),
         Node::Project(project) => {
             let columns = project.expressions.iter().zip(project.schema.fields());
             let columns = columns.map(|(expression, field)| {
-                let expression = expression.to_string();
-                if expression.split('@').next() == Some(field.name()) {
-                    expression
-                } else {
-                    format!("{expression} AS {}", field.name())
-                }
+                let expression = fmt_sql(expression.as_ref()).to_string();
+                if expression == *field.name() { expression } else { format!("{expression} AS {}", field.name()) }
             });
             format!("Project: {}", columns.collect::<Vec<_>>().join(", "))
         }

@@ -3,6 +3,7 @@
 //! This crate decides nothing and runs nothing. `sql` makes plans, `dataflow` builds them.
 //! A node is a file in `node/`; what is known about its rows is derived in `properties`.
 
+pub mod decimal;
 pub mod node;
 
 mod explain;
@@ -21,3 +22,6 @@ pub use node::project::Project;
 pub use node::union::Union;
 pub use properties::Properties;
 pub use relation::RelationId;
+
+#[cfg(test)]
+mod tests;

@@ -44,6 +44,9 @@ pub enum Error {
     /// The definition contradicts itself (42P16).
     #[error("{0}")]
     InvalidDefinition(String),
+    /// A type's modifier or a function's argument that is out of its range.
+    #[error("{0}")]
+    InvalidParameter(String),
     /// DataFusion refused it while binding or optimising.
     #[error(transparent)]
     DataFusion(DataFusionError),

@@ -7,6 +7,7 @@ mod error;
 mod functions;
 #[cfg(test)]
 mod golden;
+mod guard;
 mod literals;
 mod lower;
 mod names;

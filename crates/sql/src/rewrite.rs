@@ -7,8 +7,12 @@ use arrow::compute::kernels::cast_utils::parse_interval_month_day_nano;
 use sqlparser::ast::{self, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Value, VisitMut, VisitorMut};
 
 use crate::Error;
-use crate::functions::{interval_text, kept_cast};
+use crate::functions::interval_text;
 use crate::literals;
+
+/// Functions whose result has the type of a whole number that they are given.
+const TAKES_INTEGERS: [&str; 11] =
+    ["abs", "coalesce", "generate_series", "greatest", "least", "max", "min", "mod", "nullif", "pg_typeof", "sum"];
 
 /// Rewrites every expression of a query, in subqueries too.
 pub(crate) fn rewrite(query: &mut ast::Query) -> Result<(), Error> {
@@ -69,17 +73,8 @@ fn end_distinct_from_before_and_or(expression: &mut Expr) {
 
 fn rewritten(expression: &mut Expr) -> Result<Option<Expr>, Error> {
     Ok(match expression {
-        Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. }
-            if kept_cast::is_needed(expr) =>
-        {
-            let null = Expr::Cast {
-                kind: CastKind::Cast,
-                expr: Box::new(Expr::value(Value::Null)),
-                data_type: data_type.clone(),
-                array: false,
-                format: None,
-            };
-            Some(call(kept_cast::NAME, vec![expr.as_ref().clone(), null]))
+        Expr::Extract { field, expr, .. } => {
+            Some(call("extract", vec![string(field.to_string().to_lowercase()), expr.as_ref().clone()]))
         }
         Expr::AtTimeZone { timestamp, time_zone } => {
             Some(call("timezone", vec![time_zone.as_ref().clone(), timestamp.as_ref().clone()]))
@@ -107,7 +102,7 @@ fn rewritten(expression: &mut Expr) -> Result<Option<Expr>, Error> {
         }
         Expr::Function(function) => {
             let name = function.name.to_string().to_lowercase();
-            if ["coalesce", "greatest", "least", "nullif", "mod", "generate_series"].contains(&name.as_str()) {
+            if TAKES_INTEGERS.contains(&name.as_str()) {
                 type_arguments(&mut function.args);
             }
             None

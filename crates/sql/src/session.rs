@@ -6,9 +6,12 @@ use datafusion::common::config::Dialect;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::planner::ExprPlanner;
+use datafusion::optimizer::single_distinct_to_groupby::SingleDistinctToGroupBy;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 
 use crate::functions;
+use crate::guard::GuardConditions;
 use crate::semantics::{self, OperatorPlanner};
 use crate::types::PostgresTypePlanner;
 
@@ -39,10 +42,19 @@ pub fn session_state_builder(target_partitions: usize) -> SessionStateBuilder {
     planners.extend(SessionStateDefaults::default_expr_planners());
     let mut scalar_functions = SessionStateDefaults::default_scalar_functions();
     scalar_functions.extend(functions::all());
+    let mut aggregate_functions = SessionStateDefaults::default_aggregate_functions();
+    aggregate_functions.retain(|function| !["sum", "avg"].contains(&function.name()));
+    aggregate_functions.extend(functions::aggregates());
+    // It makes a sum of sums of one sum, which for us has another type.
+    let mut optimizer_rules = Optimizer::new().rules;
+    optimizer_rules.retain(|rule| rule.name() != SingleDistinctToGroupBy::new().name());
     SessionStateBuilder::new_with_default_features()
         .with_config(config)
         .with_expr_planners(planners)
         .with_type_planner(Arc::new(PostgresTypePlanner))
         .with_scalar_functions(scalar_functions)
+        .with_aggregate_functions(aggregate_functions)
+        .with_optimizer_rules(optimizer_rules)
+        .with_physical_optimizer_rule(Arc::new(GuardConditions))
         .with_analyzer_rules(semantics::analyzer_rules())
 }

@@ -5,10 +5,11 @@ use std::marker::PhantomData;
 
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveBuilder};
 use arrow::datatypes::{
-    DataType, Decimal32Type, Decimal64Type, Decimal128Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    UInt8Type, UInt16Type, UInt32Type, UInt64Type, i256,
+    DataType, Decimal32Type, Decimal64Type, Decimal128Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type,
+    UInt16Type, UInt32Type, UInt64Type, i256,
 };
 use changes::Diffs;
+use plan::decimal;
 use state::Groups;
 
 use super::accumulator::{Accumulator, Results, for_each_row, kept_of, read};
@@ -22,10 +23,8 @@ enum Finish {
     Integer,
     /// The sum, times ten to some power, as a decimal of so many digits.
     Decimal { factor: i256, limit: i256 },
-    /// The sum, times ten to some power, divided by the count and cut off, as `DataFusion` has it.
+    /// The sum, times ten to some power, divided by the count and rounded.
     DecimalAverage { factor: i256, limit: i256 },
-    /// The sum divided by the count, as a float.
-    FloatAverage,
 }
 
 /// `sum(argument)` as `result`; none if there is no such function.
@@ -33,7 +32,7 @@ pub(super) fn sum(argument: &DataType, result: &DataType) -> Option<Box<dyn Accu
     let finish = match result {
         DataType::Int64 | DataType::UInt64 if scale_of(argument)? == 0 => Finish::Integer,
         _ => {
-            let (factor, limit) = decimal(argument, result)?;
+            let (factor, limit) = factor_and_limit(argument, result)?;
             Finish::Decimal { factor, limit }
         }
     };
@@ -42,14 +41,8 @@ pub(super) fn sum(argument: &DataType, result: &DataType) -> Option<Box<dyn Accu
 
 /// `avg(argument)` as `result`; none if there is no such function.
 pub(super) fn average(argument: &DataType, result: &DataType) -> Option<Box<dyn Accumulator>> {
-    let finish = match result {
-        DataType::Float64 if scale_of(argument)? == 0 => Finish::FloatAverage,
-        _ => {
-            let (factor, limit) = decimal(argument, result)?;
-            Finish::DecimalAverage { factor, limit }
-        }
-    };
-    of_type(argument, result, finish)
+    let (factor, limit) = factor_and_limit(argument, result)?;
+    of_type(argument, result, Finish::DecimalAverage { factor, limit })
 }
 
 fn of_type(argument: &DataType, result: &DataType, finish: Finish) -> Option<Box<dyn Accumulator>> {
@@ -78,16 +71,15 @@ fn scale_of(argument: &DataType) -> Option<i8> {
 }
 
 /// By what to multiply to get from the argument's scale to the result's, and what is out of range.
-fn decimal(argument: &DataType, result: &DataType) -> Option<(i256, i256)> {
+fn factor_and_limit(argument: &DataType, result: &DataType) -> Option<(i256, i256)> {
     let (DataType::Decimal32(precision, scale)
     | DataType::Decimal64(precision, scale)
     | DataType::Decimal128(precision, scale)) = result
     else {
         return None;
     };
-    let power = |exponent: u32| i256::from_i128(10).checked_pow(exponent);
     let raised = u32::try_from(i16::from(*scale) - i16::from(scale_of(argument)?)).ok()?;
-    Some((power(raised)?, power(u32::from(*precision))?))
+    Some((decimal::power_of_ten(raised)?, decimal::power_of_ten(u32::from(*precision))?))
 }
 
 /// A sum of up to 2^64 numbers of 128 bits, and their number.
@@ -208,17 +200,13 @@ where
     fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
         let scaled = |factor: i256| move |sum: Sum| sum.wide().checked_mul(factor);
         let average = |factor: i256| {
-            move |sum: Sum| sum.wide().checked_mul(factor)?.checked_div(i256::from_i128(i128::from(sum.count)))
+            move |sum: Sum| decimal::quotient(sum.wide().checked_mul(factor)?, i256::from_i128(i128::from(sum.count)))
         };
         Ok(match (self.finish, &self.result) {
             (Finish::Integer, DataType::UInt64) => {
                 self.results::<UInt64Type>(groups, |sum| u64::try_from(sum.as_i128()?).ok())
             }
             (Finish::Integer, _) => self.results::<Int64Type>(groups, |sum| i64::try_from(sum.as_i128()?).ok()),
-            (Finish::FloatAverage, _) => {
-                let mean = |sum: Sum| sum.as_i128().map(|total| total as f64 / sum.count as f64);
-                self.results::<Float64Type>(groups, mean)
-            }
             (Finish::Decimal { factor, limit }, DataType::Decimal32(..)) => {
                 self.decimals::<Decimal32Type>(groups, scaled(factor), limit)
             }

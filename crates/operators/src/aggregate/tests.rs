@@ -45,7 +45,7 @@ fn a_group_comes_changes_and_goes() {
         call(Count, None, DataType::Int64),
         call(Count, Some(1), DataType::Int64),
         call(Sum, Some(1), DataType::Int64),
-        call(Avg, Some(1), DataType::Float64),
+        call(Avg, Some(1), DataType::Decimal128(38, 1)),
         call(Min, Some(1), DataType::Int64),
         call(Max, Some(1), DataType::Int64),
     ];
@@ -247,7 +247,7 @@ fn decimals_are_exact_past_128_bits() {
 }
 
 #[test]
-fn the_mean_of_decimals_is_cut_off() {
+fn the_mean_of_decimals_is_rounded() {
     check_calls(
         "v:decimal",
         CHANGING,
@@ -258,12 +258,12 @@ fn the_mean_of_decimals_is_cut_off() {
         + 0.50
         + 0.50
         ---
-        => + 0.666666 2.00
+        => + 0.666667 2.00
         - 1.00
         - 0.50
         + -1.50
         ---
-        => - 0.666666 2.00
+        => - 0.666667 2.00
         => + -0.500000 -1.00
         ",
     );

@@ -1,5 +1,6 @@
 //! Casts as functions: those that check or change a value in a way that Arrow's casts don't.
 
+mod floats;
 mod read;
 mod write;
 
@@ -7,9 +8,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, AsArray, BinaryArray, Float32Array, Float64Array, IntervalMonthDayNanoArray, PrimitiveArray, StringArray,
+    ArrayRef, AsArray, BinaryArray, Date32Array, Float32Array, Float64Array, IntervalMonthDayNanoArray, PrimitiveArray,
+    StringArray,
 };
-use arrow::compute::cast;
+use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type, TimestampMicrosecondType};
 use datafusion::common::utils::take_function_args;
 use datafusion::error::Result;
@@ -18,7 +20,8 @@ use datafusion::logical_expr::{
 };
 use datafusion::scalar::ScalarValue;
 
-use self::read::{bytes_of, elements_of, invalid, limited, timestamp_of, uuid_of};
+use self::floats::{floats_of, reals_of};
+use self::read::{bytes_of, date_of, elements_of, invalid, invalid_time, limited, timestamp_of, uuid_of};
 use self::write::text_of;
 use super::{interval_text, json_text};
 use crate::types::{PgType, TYPE_KEY};
@@ -34,18 +37,25 @@ pub(crate) enum Conversion {
     Jsonb,
     /// Text to text of at most so many characters. An explicit cast cuts it, an assignment refuses.
     Varchar { length: u32, is_assignment: bool },
-    /// Text to text of exactly so many characters, filled with spaces.
+    /// Text to text of so many characters, kept without the spaces at its end.
     Char { length: u32, is_assignment: bool },
     /// `\x0aff` or escaped text to bytes.
     Bytea,
     /// Text to interval.
     Interval,
+    /// Text to date.
+    Date,
     /// Text to timestamp, without or with time zone.
     Timestamp { zoned: bool },
     /// An array's text to its elements' texts.
     Elements,
     /// A float to the nearest whole one, the even one of two.
     RoundToEven,
+    /// An integer to a `smallint` or `integer`. As a cast, the optimiser would drop it from comparisons,
+    /// and the error with it.
+    Narrow { is_small: bool },
+    /// A numeric to the float that is nearest to it.
+    Float { is_double: bool },
     /// Postgres' text of a float, timestamp, interval, bytea or array, or of what is kept as text.
     Text,
 }
@@ -79,10 +89,14 @@ impl Convert {
             Conversion::Char { length, .. } => PgType::Char(length),
             Conversion::Bytea => PgType::Bytea,
             Conversion::Interval => PgType::Interval,
+            Conversion::Date => PgType::Date,
             Conversion::Timestamp { zoned: false } => PgType::Timestamp,
             Conversion::Timestamp { zoned: true } => PgType::TimestampTz,
             Conversion::Elements => PgType::Array(Box::new(PgType::Text)),
-            Conversion::RoundToEven => PgType::Double,
+            Conversion::RoundToEven | Conversion::Float { is_double: true } => PgType::Double,
+            Conversion::Float { is_double: false } => PgType::Real,
+            Conversion::Narrow { is_small: true } => PgType::SmallInt,
+            Conversion::Narrow { is_small: false } => PgType::Integer,
             Conversion::Text => PgType::Text,
         }
     }
@@ -98,10 +112,15 @@ impl ScalarUDFImpl for Convert {
             Conversion::Char { .. } => "to_bpchar",
             Conversion::Bytea => "to_bytea",
             Conversion::Interval => "to_interval",
+            Conversion::Date => "to_date",
             Conversion::Timestamp { zoned: false } => "to_timestamp",
             Conversion::Timestamp { zoned: true } => "to_timestamptz",
             Conversion::Elements => "to_array",
             Conversion::RoundToEven => "rint",
+            Conversion::Float { is_double: true } => "to_double",
+            Conversion::Float { is_double: false } => "to_real",
+            Conversion::Narrow { is_small: true } => "to_smallint",
+            Conversion::Narrow { is_small: false } => "to_integer",
             Conversion::Text => "to_text",
         }
     }
@@ -124,9 +143,12 @@ impl ScalarUDFImpl for Convert {
         let field = Field::new(self.name(), data_type, argument.is_nullable());
         Ok(Arc::new(match self.conversion {
             Conversion::RoundToEven
+            | Conversion::Float { .. }
+            | Conversion::Narrow { .. }
             | Conversion::Text
             | Conversion::Bytea
             | Conversion::Interval
+            | Conversion::Date
             | Conversion::Timestamp { .. }
             | Conversion::Elements => field,
             _ => field.with_metadata(HashMap::from([(TYPE_KEY.to_owned(), self.pg_type().name())])),
@@ -154,6 +176,12 @@ impl Convert {
         match self.conversion {
             Conversion::RoundToEven => round_to_even(array),
             Conversion::Text => text_of(array),
+            Conversion::Narrow { .. } => {
+                let options = CastOptions { safe: false, ..CastOptions::default() };
+                Ok(cast_with_options(array, &self.pg_type().arrow(), &options)?)
+            }
+            Conversion::Float { is_double: true } => floats_of(array),
+            Conversion::Float { is_double: false } => reals_of(array),
             Conversion::Bytea => {
                 let texts = cast(array, &DataType::Utf8)?;
                 let bytes = texts.as_string::<i32>().iter().map(|text| text.map(bytes_of).transpose());
@@ -165,10 +193,16 @@ impl Convert {
                 let intervals = texts.as_string::<i32>().iter().map(|text| text.map(parse).transpose());
                 Ok(Arc::new(intervals.collect::<Result<IntervalMonthDayNanoArray>>()?))
             }
+            Conversion::Date => {
+                let texts = cast(array, &DataType::Utf8)?;
+                let parse = |text: &str| date_of(text).ok_or_else(|| invalid_time("date", text));
+                let days = texts.as_string::<i32>().iter().map(|text| text.map(parse).transpose());
+                Ok(Arc::new(days.collect::<Result<Date32Array>>()?))
+            }
             Conversion::Timestamp { zoned } => {
                 let name = if zoned { "timestamp with time zone" } else { "timestamp" };
                 let texts = cast(array, &DataType::Utf8)?;
-                let parse = |text: &str| timestamp_of(text).ok_or_else(|| invalid(name, text));
+                let parse = |text: &str| timestamp_of(text).ok_or_else(|| invalid_time(name, text));
                 let moments = texts.as_string::<i32>().iter().map(|text| text.map(parse).transpose());
                 let moments = moments.collect::<Result<PrimitiveArray<TimestampMicrosecondType>>>()?;
                 Ok(Arc::new(moments.with_data_type(self.pg_type().arrow())))
@@ -193,15 +227,16 @@ impl Convert {
                 limited(text, length, is_assignment, "character varying").map(str::to_owned)
             }
             Conversion::Char { length, is_assignment } => {
-                let text = limited(text, length, is_assignment, "character")?;
-                let missing = (length as usize).saturating_sub(text.chars().count());
-                Ok(format!("{text}{}", " ".repeat(missing)))
+                Ok(limited(text, length, is_assignment, "character")?.trim_end_matches(' ').to_owned())
             }
             Conversion::Bytea
             | Conversion::Interval
+            | Conversion::Date
             | Conversion::Timestamp { .. }
             | Conversion::Elements
             | Conversion::RoundToEven
+            | Conversion::Float { .. }
+            | Conversion::Narrow { .. }
             | Conversion::Text => Ok(text.to_owned()),
         }
     }

@@ -6,25 +6,38 @@
 mod array_text;
 pub(crate) mod checked;
 pub(crate) mod convert;
+mod date_part;
 pub(crate) mod interval_text;
+pub(crate) mod interval_times;
 pub(crate) mod json;
 mod json_text;
-pub(crate) mod kept_cast;
+mod lengthened;
 mod named;
+pub(crate) mod numeric;
+pub(crate) mod plain;
+mod rounding;
 pub(crate) mod time_difference;
 mod to_char;
+mod totals;
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 /// What a session has besides DataFusion's functions; one of the same name replaces it.
 pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
     let mut functions = json::all();
     functions.extend(named::all());
-    functions.push(to_char::function());
-    functions.push(Arc::new(ScalarUDF::from(kept_cast::KeptCast::new())));
+    let plain = [to_char::TO_CHAR, date_part::EXTRACT, date_part::DATE_PART]
+        .into_iter()
+        .chain(rounding::ALL)
+        .chain(lengthened::ALL);
+    functions.extend(plain.map(plain::PlainFunction::udf));
     functions.push(Arc::new(datafusion::functions::math::signum().as_ref().clone().with_aliases(["sign"])));
-    functions.push(Arc::new(datafusion::functions::math::ceil().as_ref().clone().with_aliases(["ceiling"])));
     functions
+}
+
+/// The aggregate functions that a session has instead of DataFusion's of the same names.
+pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
+    totals::all()
 }

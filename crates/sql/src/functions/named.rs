@@ -9,17 +9,18 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, Sca
 
 use crate::types::PgType;
 
-/// A function of two arguments that is rewritten before it could be called.
+/// A function that is rewritten before it could be called.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Named {
     name: &'static str,
     signature: Signature,
 }
 
-/// `mod(a, b)` and `timezone(zone, time)`, which is how Postgres calls `AT TIME ZONE`.
+/// `mod(a, b)`, `timezone(zone, time)`, which is how Postgres calls `AT TIME ZONE`, and `pg_typeof(value)`.
 pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
-    let named = |name| Named { name, signature: Signature::any(2, Volatility::Immutable) };
-    ["mod", "timezone"].map(|name| Arc::new(ScalarUDF::new_from_impl(named(name)))).to_vec()
+    let named = |(name, arguments)| Named { name, signature: Signature::any(arguments, Volatility::Immutable) };
+    let functions = [("mod", 2), ("timezone", 2), ("pg_typeof", 1)];
+    functions.map(|function| Arc::new(ScalarUDF::new_from_impl(named(function)))).to_vec()
 }
 
 impl ScalarUDFImpl for Named {
@@ -32,6 +33,9 @@ impl ScalarUDFImpl for Named {
     }
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        if self.name == "pg_typeof" {
+            return Ok(DataType::Utf8);
+        }
         let [left, right] = take_function_args(self.name(), arguments)?;
         Ok(match (self.name, right) {
             ("timezone", DataType::Timestamp(_, Some(_))) => PgType::Timestamp.arrow(),

@@ -13,69 +13,42 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
-use datafusion::common::utils::take_function_args;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
-use datafusion::scalar::ScalarValue;
+use datafusion::logical_expr::ColumnarValue;
 
 use self::date::Date;
 use self::pattern::Pattern;
+use super::plain::PlainFunction;
 
 const MICROSECONDS_PER_DAY: i64 = 86_400_000_000;
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct ToChar {
-    signature: Signature,
-}
-
-pub(super) fn function() -> Arc<ScalarUDF> {
-    Arc::new(ScalarUDF::new_from_impl(ToChar { signature: Signature::any(2, Volatility::Immutable) }))
-}
-
-impl ScalarUDFImpl for ToChar {
-    fn name(&self) -> &str {
-        "to_char"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
-        let [value, _] = take_function_args(self.name(), arguments)?;
-        match value {
-            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null => Ok(DataType::Utf8),
-            other => Err(DataFusionError::NotImplemented(format!("to_char of {other} is not supported yet"))),
+/// `to_char(time, pattern)`.
+pub(super) const TO_CHAR: PlainFunction = PlainFunction {
+    name: "to_char",
+    aliases: &[],
+    coerce: |types| match types {
+        [time, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null] => {
+            Some(vec![time.clone(), DataType::Utf8])
         }
-    }
-
-    fn is_strict(&self) -> bool {
-        true
-    }
-
-    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let rows = arguments.number_rows;
-        let [value, pattern] = take_function_args(self.name(), arguments.args)?;
-        if let ColumnarValue::Scalar(pattern) = &pattern {
-            let pattern = match pattern.try_as_str() {
-                Some(Some(pattern)) => Pattern::compile(pattern)?,
-                _ => return Ok(ColumnarValue::Scalar(ScalarValue::Utf8(None))),
-            };
-            return match value {
-                ColumnarValue::Array(values) => Ok(ColumnarValue::Array(format_all(&values, |_| Ok(Some(&pattern)))?)),
-                ColumnarValue::Scalar(value) => {
-                    let result = format_all(&value.to_array()?, |_| Ok(Some(&pattern)))?;
-                    Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&result, 0)?))
-                }
-            };
+        _ => None,
+    },
+    result: |types| match types.arguments {
+        [DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null, _] => Ok(DataType::Utf8),
+        [other, _] => Err(DataFusionError::NotImplemented(format!("to_char of {other} is not supported yet"))),
+        _ => Err(DataFusionError::Internal("to_char has two arguments".to_owned())),
+    },
+    values: |values| {
+        let times = values.array(0)?;
+        if let ColumnarValue::Scalar(pattern) = &values.arguments[1] {
+            let pattern = pattern.try_as_str().flatten().map(Pattern::compile).transpose()?;
+            return format_all(&times, |_| Ok(pattern.as_ref()));
         }
-        let patterns = cast(&pattern.into_array(rows)?, &DataType::Utf8)?;
+        let patterns = values.array(1)?;
         let patterns = patterns.as_string::<i32>().iter().map(|pattern| pattern.map(Pattern::compile).transpose());
         let patterns = patterns.collect::<Result<Vec<_>>>()?;
-        let values = value.into_array(rows)?;
-        Ok(ColumnarValue::Array(format_all(&values, |row| Ok(patterns[row].as_ref()))?))
-    }
-}
+        format_all(&times, |row| Ok(patterns[row].as_ref()))
+    },
+};
 
 fn format_all<'a>(values: &ArrayRef, pattern_of: impl Fn(usize) -> Result<Option<&'a Pattern>>) -> Result<ArrayRef> {
     let zone = match values.data_type() {

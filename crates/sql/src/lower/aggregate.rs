@@ -5,10 +5,11 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::expr::AggregateFunction as Call;
-use datafusion::physical_expr::expressions::{CastExpr, Literal};
+use datafusion::physical_expr::expressions::Literal;
+use datafusion::physical_expr_common::physical_expr::fmt_sql;
 use plan::{Aggregate, AggregateCall, AggregateFunction, Node};
 
-use super::expression::{Expression, column_of, readable, replace_columns};
+use super::expression::{Expression, column_of, replace_columns};
 use super::{Lowering, build, check_storable, refused};
 use crate::Error;
 
@@ -16,7 +17,7 @@ impl Lowering<'_> {
     pub(super) fn aggregate(&self, aggregate: &datafusion::logical_expr::Aggregate) -> Result<Node, Error> {
         let input_schema = aggregate.input.schema();
         let input = self.node(&aggregate.input)?;
-        // A projection below becomes part of ours, so that casts can be seen through it.
+        // A projection below becomes part of ours.
         let (input, below) = match input {
             Node::Project(project) => (*project.input, Some(project.expressions)),
             input => (input, None),
@@ -80,7 +81,6 @@ impl Lowering<'_> {
         };
         let argument = match (function, argument) {
             (AggregateFunction::Count, Some(argument)) if is_not_null(&argument) && !params.distinct => None,
-            (AggregateFunction::Sum | AggregateFunction::Avg, Some(argument)) => Some(columns.place_exact(argument)?),
             (_, Some(argument)) => Some(columns.place(argument)?),
             (_, None) => None,
         };
@@ -117,18 +117,6 @@ impl Columns<'_> {
         self.add(expression)
     }
 
-    /// The same for what is added up exactly, whatever its width: a cast to a wider type is left out.
-    fn place_exact(&mut self, expression: Expression) -> Result<usize, Error> {
-        let mut expression = self.over_input(expression)?;
-        while let Some(cast) = expression.downcast_ref::<CastExpr>()
-            && is_widening(&cast.expr().data_type(self.input.schema())?, cast.cast_type())
-        {
-            let narrow = Arc::clone(cast.expr());
-            expression = narrow;
-        }
-        self.add(expression)
-    }
-
     fn over_input(&self, expression: Expression) -> Result<Expression, Error> {
         match &self.below {
             Some(below) => replace_columns(&expression, |column| Arc::clone(&below[column.index()])),
@@ -143,26 +131,16 @@ impl Columns<'_> {
         let schema = self.input.schema();
         let field = match column_of(&expression) {
             Some(column) => schema.field(column).clone(),
-            None => Field::new(readable(&expression), expression.data_type(schema)?, expression.nullable(schema)?),
+            None => Field::new(
+                fmt_sql(expression.as_ref()).to_string(),
+                expression.data_type(schema)?,
+                expression.nullable(schema)?,
+            ),
         };
         check_storable(field.data_type())?;
         self.fields.push(field);
         self.expressions.push(expression);
         Ok(self.expressions.len() - 1)
-    }
-}
-
-/// Whether every value is the same number in the wider type, so that sums are the same.
-fn is_widening(from: &DataType, to: &DataType) -> bool {
-    let scale = |data_type: &DataType| match data_type {
-        DataType::Decimal128(_, scale) => Some(*scale),
-        data_type if data_type.is_integer() => Some(0),
-        _ => None,
-    };
-    match (from, to) {
-        (from, to) if from.is_integer() && to.is_integer() => from.primitive_width() < to.primitive_width(),
-        (from, DataType::Decimal128(38, to_scale)) => scale(from).is_some_and(|scale| scale <= *to_scale),
-        _ => false,
     }
 }
 

@@ -10,10 +10,9 @@ use datafusion::physical_expr::expressions::{BinaryExpr, Column};
 use datafusion::physical_expr::split_conjunction;
 use plan::{Filter, Get, Join, Node, Project, Properties};
 
-use super::expression::{
-    Expression, cannot_fail, column_of, columns_of, count_columns, is_trivial, move_columns, replace_columns,
-};
+use super::expression::{Expression, column_of, columns_of, count_columns, is_trivial, move_columns, replace_columns};
 use crate::Error;
+use crate::guard::{cannot_fail, guard};
 
 /// Keeps the rows for which the predicate is true.
 ///
@@ -23,6 +22,7 @@ pub(super) fn filter(input: Node, predicate: &Expression) -> Result<Node, Error>
     let predicate = named_as(predicate, &input)?;
     let conditions = split_conjunction(&predicate).into_iter().cloned();
     let (safe, risky): (Vec<_>, Vec<_>) = conditions.partition(cannot_fail);
+    let risky = risky.into_iter().map(guard).collect::<Result<Vec<_>, _>>()?;
     let both = |left: Expression, right| Arc::new(BinaryExpr::new(left, Operator::And, right)) as Expression;
     let mut node = input;
     if let Some(safe) = safe.into_iter().reduce(both) {

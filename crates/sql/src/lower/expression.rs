@@ -8,21 +8,25 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, Operator};
-use datafusion::physical_expr::expressions::{
-    BinaryExpr, Column, InListExpr, IsNotNullExpr, IsNullExpr, LikeExpr, Literal, NotExpr,
-};
+use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
 use datafusion::physical_expr::{ScalarFunctionExpr, create_physical_expr};
 use datafusion::physical_plan::PhysicalExpr;
 
 use super::{Lowering, refused};
 use crate::Error;
 use crate::functions::checked::Checked;
+use crate::guard::guard;
 
 pub(super) type Expression = Arc<dyn PhysicalExpr>;
 
 impl Lowering<'_> {
     /// An expression over the columns of `schema`.
     pub(super) fn expression(&self, expression: &Expr, schema: &DFSchema) -> Result<Expression, Error> {
+        Ok(guard(self.condition(expression, schema)?)?)
+    }
+
+    /// The same for what [`super::build::filter`] takes apart and guards itself.
+    pub(super) fn condition(&self, expression: &Expr, schema: &DFSchema) -> Result<Expression, Error> {
         check(expression)?;
         let expression = match expression {
             Expr::Alias(alias) => &alias.expr,
@@ -92,22 +96,6 @@ pub(super) fn is_trivial(expression: &Expression) -> bool {
     column_of(expression).is_some() || expression.downcast_ref::<Literal>().is_some()
 }
 
-/// Whether the expression has a value for every row, as comparisons have and divisions don't.
-pub(super) fn cannot_fail(expression: &Expression) -> bool {
-    let is_safe = match expression.downcast_ref::<BinaryExpr>() {
-        Some(binary) => binary.op().supports_propagation() || binary.op().is_logic_operator(),
-        None => {
-            is_trivial(expression)
-                || expression.is::<IsNullExpr>()
-                || expression.is::<IsNotNullExpr>()
-                || expression.is::<NotExpr>()
-                || expression.is::<InListExpr>()
-                || expression.is::<LikeExpr>()
-        }
-    };
-    is_safe && expression.children().into_iter().all(cannot_fail)
-}
-
 /// The columns that some expressions read.
 pub(super) fn columns_of<'a>(expressions: impl IntoIterator<Item = &'a Expression>) -> BTreeSet<usize> {
     let columns = expressions.into_iter().flat_map(datafusion::physical_expr::utils::collect_columns);
@@ -145,19 +133,4 @@ pub(super) fn replace_columns(
 /// The expression with columns at other places.
 pub(super) fn move_columns(expression: &Expression, place: impl Fn(usize) -> usize) -> Result<Expression, Error> {
     replace_columns(expression, |column| Arc::new(Column::new(column.name(), place(column.index()))))
-}
-
-/// The expression as a column's name: `price < 10`, not `price@2 < 10`.
-pub(super) fn readable(expression: &Expression) -> String {
-    let text = expression.to_string();
-    let mut name = String::with_capacity(text.len());
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        if character == '@' && characters.peek().is_some_and(char::is_ascii_digit) {
-            while characters.next_if(char::is_ascii_digit).is_some() {}
-        } else {
-            name.push(character);
-        }
-    }
-    name
 }

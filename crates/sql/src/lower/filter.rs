@@ -8,7 +8,7 @@ use crate::Error;
 
 impl Lowering<'_> {
     pub(super) fn filter(&self, filter: &Filter) -> Result<Node, Error> {
-        let predicate = self.expression(&filter.predicate, filter.input.schema())?;
+        let predicate = self.condition(&filter.predicate, filter.input.schema())?;
         build::filter(self.node(&filter.input)?, &predicate)
     }
 }

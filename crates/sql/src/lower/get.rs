@@ -41,7 +41,7 @@ impl Lowering<'_> {
         }
         let schema = DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?;
         for filter in &scan.filters {
-            node = build::filter(node, &self.expression(filter, &schema)?)?;
+            node = build::filter(node, &self.condition(filter, &schema)?)?;
         }
         let expressions = projection
             .iter()

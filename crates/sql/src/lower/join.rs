@@ -6,10 +6,11 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::{JoinType, NullEquality};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr_common::physical_expr::fmt_sql;
 use datafusion::scalar::ScalarValue;
 use plan::{Join, Node};
 
-use super::expression::{Expression, column_of, readable};
+use super::expression::{Expression, column_of};
 use super::{Lowering, build, check_storable, refused};
 use crate::Error;
 
@@ -53,7 +54,7 @@ impl Lowering<'_> {
             schema,
         });
         match condition {
-            Some(condition) => build::filter(node, &self.expression(condition, &join.schema)?),
+            Some(condition) => build::filter(node, &self.condition(condition, &join.schema)?),
             None => Ok(node),
         }
     }
@@ -77,7 +78,7 @@ impl Lowering<'_> {
                 None => {
                     let schema = plan.schema().as_arrow();
                     let (data_type, nullable) = (expression.data_type(schema)?, expression.nullable(schema)?);
-                    fields.push(Arc::new(Field::new(readable(&expression), data_type, nullable)));
+                    fields.push(Arc::new(Field::new(fmt_sql(expression.as_ref()).to_string(), data_type, nullable)));
                     expressions.push(expression);
                     expressions.len() - 1
                 }

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use datafusion::common::alias::AliasGenerator;
 use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::{FunctionRegistry, SessionState};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::optimizer::common_subexpr_eliminate::CommonSubexprEliminate;
 use datafusion::optimizer::decorrelate_lateral_join::DecorrelateLateralJoin;
 use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
@@ -29,15 +30,40 @@ use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::{Optimizer, OptimizerConfig};
 
+use super::refused;
 use crate::Error;
 
 /// Optimises an analysed plan for [`super::lower`].
 pub fn optimise_for_view(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan, Error> {
+    refuse_several_rows(&plan)?;
     let mut options = state.config_options().as_ref().clone();
     options.optimizer.enable_physical_uncorrelated_scalar_subquery = false;
     options.optimizer.skip_failed_rules = false;
     let config = ViewConfig { state, options: Arc::new(options) };
     Ok(rules().optimize(plan, &config, |_, _| {})?)
+}
+
+/// Refuses a subquery as a value that could have several rows: an ad-hoc query fails then, but a
+/// join would just have more rows. (Correlated ones are aggregates by DataFusion's own rules.)
+fn refuse_several_rows(plan: &LogicalPlan) -> Result<(), Error> {
+    let mut has_several = false;
+    plan.apply_with_subqueries(|plan| {
+        plan.apply_expressions(|expression| {
+            has_several |= expression.exists(|expression| {
+                Ok(match expression {
+                    Expr::ScalarSubquery(subquery) if subquery.outer_ref_columns.is_empty() => {
+                        subquery.subquery.max_rows().is_none_or(|rows| rows > 1)
+                    }
+                    _ => false,
+                })
+            })?;
+            Ok(if has_several { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+        })
+    })?;
+    if has_several {
+        return Err(refused("a subquery as a value, unless it is an aggregate of one row,"));
+    }
+    Ok(())
 }
 
 fn rules() -> Optimizer {

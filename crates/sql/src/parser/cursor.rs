@@ -1,17 +1,13 @@
 //! A walk over one statement's tokens: our own words by text, everything else by sqlparser.
 
 use sqlparser::ast;
-use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
+use super::NESTING_MAX;
+use super::dialect::FreshetDialect;
 use super::text::Text;
 use crate::{Error, Name};
-
-static DIALECT: PostgreSqlDialect = PostgreSqlDialect {};
-
-/// How deeply expressions and queries may nest.
-const NESTING_MAX: usize = 100;
 
 /// One statement's tokens (no white space, no semicolon), and how far it is read.
 pub(super) struct Cursor<'a> {
@@ -22,7 +18,8 @@ pub(super) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a Text<'a>, tokens: Vec<TokenWithSpan>) -> Self {
-        let parser = Parser::new(&DIALECT).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens.clone());
+        let parser =
+            Parser::new(&FreshetDialect).with_recursion_limit(NESTING_MAX).with_tokens_with_locations(tokens.clone());
         Cursor { text, parser, tokens }
     }
 

@@ -6,6 +6,7 @@
 
 mod create;
 mod cursor;
+mod dialect;
 mod explain;
 mod options;
 mod query;
@@ -20,10 +21,10 @@ mod unsupported;
 #[cfg(test)]
 mod tests;
 
-use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
 
 use self::cursor::Cursor;
+use self::dialect::FreshetDialect;
 use self::text::Text;
 use crate::{Error, ObjectKind, Parsed, Statement};
 
@@ -34,11 +35,17 @@ const CHAIN_MAX: usize = 500;
 /// The same for `+ - * / %`. DataFusion's time to bind them is the cube of their number: a second at 200.
 const ARITHMETIC_MAX: usize = 150;
 
+/// How deeply expressions, queries and types may nest.
+const NESTING_MAX: usize = 100;
+
+/// How many tries (see [`is_tried`]) may be around one another.
+const TRIES_MAX: usize = 12;
+
 /// The statements of a string, in order. Empty ones and comments leave nothing.
 pub fn parse(sql: &str) -> Result<Vec<Parsed>, Error> {
     let text = Text::new(sql);
     let mut tokens = Vec::new();
-    let tokenized = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location_into_buf(&mut tokens);
+    let tokenized = Tokenizer::new(&FreshetDialect, sql).tokenize_with_location_into_buf(&mut tokens);
     if let Err(error) = tokenized {
         return Err(text.error_in_token(&error));
     }
@@ -99,31 +106,86 @@ fn object_kind(cursor: &mut Cursor<'_>) -> Option<ObjectKind> {
     kinds.into_iter().find(|(words, _)| cursor.accept(words)).map(|(_, kind)| kind)
 }
 
+/// Refuses what takes too deep a stack or too long to parse and bind.
 fn check_chains(tokens: &[TokenWithSpan]) -> Result<(), Error> {
     let mut chains = vec![Chain::default()];
-    for token in tokens {
-        match &token.token {
-            Token::LParen | Token::LBracket => chains.push(Chain::default()),
-            Token::RParen | Token::RBracket if chains.len() > 1 => {
-                chains.pop();
+    let mut previous = &Token::EOF;
+    for TokenWithSpan { token, .. } in tokens {
+        let innermost = chains.len() - 1;
+        match token {
+            Token::LParen | Token::LBracket => {
+                let tries = chains[innermost].tries + usize::from(is_tried(previous));
+                chains.push(Chain { tries, ..Chain::default() });
             }
-            Token::Comma | Token::SemiColon => {
-                chains.last_mut().into_iter().for_each(|chain| *chain = Chain::default())
+            // The arms of a CASE are a list.
+            token if is_word(token, "case") => {
+                let tries = chains[innermost].tries;
+                chains.push(Chain { tries, ..Chain::default() });
             }
-            token => chains.last_mut().into_iter().for_each(|chain| chain.add(token)),
+            Token::RParen | Token::RBracket if innermost > 0 => chains.truncate(innermost),
+            token if is_word(token, "end") && innermost > 0 => chains.truncate(innermost),
+            token if *token == Token::Comma || ["when", "then", "else"].iter().any(|word| is_word(token, word)) => {
+                chains[innermost].restart();
+            }
+            Token::SemiColon => chains = vec![Chain::default()],
+            Token::SingleQuotedString(_) => {}
+            token => {
+                let is_nested_type = *token == Token::Lt && is_word(previous, "array");
+                chains[innermost].tries += usize::from(is_word(previous, "interval") || is_nested_type);
+                chains[innermost].add(token);
+            }
         }
-        if chains.last().is_some_and(Chain::is_too_long) {
+        previous = token;
+        if chains.len() > NESTING_MAX || chains.last().is_some_and(Chain::is_too_long) {
             return Err(Error::TooComplex);
         }
     }
     Ok(())
 }
 
-/// The operators so far between two parentheses or commas.
+/// Words that sqlparser takes for the start of an expression, and, if that fails, for a function's
+/// name: a mistake within them is looked for twice as long for each of them that is around it.
+fn is_tried(token: &Token) -> bool {
+    let words = [
+        "array",
+        "box",
+        "case",
+        "cast",
+        "ceil",
+        "circle",
+        "convert",
+        "exists",
+        "extract",
+        "floor",
+        "interval",
+        "line",
+        "lseg",
+        "not",
+        "overlay",
+        "path",
+        "point",
+        "polygon",
+        "position",
+        "safe_cast",
+        "substr",
+        "substring",
+        "trim",
+        "try_cast",
+    ];
+    words.iter().any(|word| is_word(token, word))
+}
+
+fn is_word(token: &Token, text: &str) -> bool {
+    matches!(token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(text))
+}
+
+/// What there is so far between two parentheses or commas.
 #[derive(Default)]
 struct Chain {
     operators: usize,
     arithmetic: usize,
+    /// How many tries are around it.
+    tries: usize,
 }
 
 impl Chain {
@@ -131,13 +193,13 @@ impl Chain {
         match token {
             Token::Word(word) if word.quote_style.is_some() => {}
             Token::Word(word) => {
-                let is_operator = ["and", "or", "not", "union", "intersect", "except", "join", "when"]
+                let is_operator = ["and", "or", "not", "union", "intersect", "except", "join"]
                     .iter()
                     .any(|operator| word.value.eq_ignore_ascii_case(operator));
                 self.operators += usize::from(is_operator);
             }
             // Operands, and operators that don't make chains.
-            Token::Number(..) | Token::SingleQuotedString(_) | Token::Period | Token::Placeholder(_) => {}
+            Token::Number(..) | Token::Period | Token::Placeholder(_) => {}
             Token::Eq | Token::Neq | Token::Lt | Token::LtEq | Token::Gt | Token::GtEq => {}
             Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::Mod => {
                 self.operators += 1;
@@ -147,7 +209,11 @@ impl Chain {
         }
     }
 
+    fn restart(&mut self) {
+        *self = Chain { tries: self.tries, ..Chain::default() };
+    }
+
     fn is_too_long(&self) -> bool {
-        self.operators > CHAIN_MAX || self.arithmetic > ARITHMETIC_MAX
+        self.operators > CHAIN_MAX || self.arithmetic > ARITHMETIC_MAX || self.tries > TRIES_MAX
     }
 }

@@ -8,6 +8,7 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use super::cursor::Cursor;
+use super::is_word;
 use crate::{Error, Statement};
 
 pub(super) fn query_statement(cursor: &mut Cursor<'_>) -> Result<Statement, Error> {
@@ -147,7 +148,7 @@ fn limit_from_fetch(fetch: ast::Fetch, limit: Option<ast::LimitClause>) -> Resul
 /// `INSERT INTO t [(columns)] VALUES|SELECT|DEFAULT VALUES [ON CONFLICT ...] [RETURNING ...]`.
 pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement, Error> {
     // sqlparser has no `OVERRIDING`, and would take it for an alias.
-    if let Some(ahead) = cursor.rest().iter().position(|token| is_word(token, "overriding"))
+    if let Some(ahead) = cursor.rest().iter().position(|token| is_word(&token.token, "overriding"))
         && cursor.peek_word(ahead + 2).as_deref() == Some("value")
     {
         return Err(cursor.unsupported("OVERRIDING"));
@@ -217,8 +218,4 @@ pub(super) fn delete(cursor: &mut Cursor<'_>) -> Result<Statement, Error> {
         return Err(cursor.unsupported("this form of DELETE"));
     }
     Ok(Statement::Delete(Box::new(delete)))
-}
-
-fn is_word(token: &TokenWithSpan, text: &str) -> bool {
-    matches!(&token.token, Token::Word(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case(text))
 }

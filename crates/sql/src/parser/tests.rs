@@ -122,3 +122,56 @@ fn summary(statement: &Statement) -> String {
         other => format!("{other:?}"),
     }
 }
+
+/// sqlparser tries what a prefix may be one after the other, each try down to the end: that must
+/// not double with each level.
+#[test]
+fn nesting_does_not_take_exponential_time() {
+    let nests = [
+        ("SELECT ", "(", "1", ")"),
+        ("SELECT ", "((1), ", "1", ")"),
+        ("SELECT ", "ARRAY[", "1", "]"),
+        ("SELECT ", "[", "1", "]"),
+        ("SELECT a", "[", "1", "]"),
+        ("SELECT ", "f(", "1", ")"),
+        ("SELECT ", "row(", "1", ")"),
+        ("SELECT ", "CAST(", "1", " AS int)"),
+        ("SELECT ", "EXTRACT(day FROM ", "x", ")"),
+        ("SELECT ", "CASE WHEN ", "x", " THEN 1 END"),
+        ("SELECT ", "CASE ", "x", " WHEN 1 THEN 2 END"),
+        ("SELECT ", "NOT ", "x", ""),
+        ("SELECT ", "- ", "x", ""),
+        ("SELECT ", "INTERVAL ", "'1 day'", ""),
+        ("SELECT ", "EXISTS (SELECT ", "1", ")"),
+        ("SELECT ", "x IN (", "1", ")"),
+        ("SELECT ", "x = ANY (", "1", ")"),
+        ("SELECT ", "x BETWEEN (", "1", ") AND 2"),
+        ("SELECT ", "{'a': ", "1", "}"),
+        ("SELECT ", "(SELECT ", "1", ")"),
+        ("", "(", "SELECT 1", ")"),
+        ("", "(", "SELECT 1", ") UNION SELECT 2"),
+        ("SELECT * FROM ", "(", "t", ")"),
+        ("SELECT * FROM ", "(", "t", ") x"),
+        ("SELECT * FROM ", "(", "t", " JOIN t ON true)"),
+        ("SELECT * FROM ", "(", "t", " CROSS JOIN t)"),
+        ("SELECT * FROM ", "(SELECT * FROM ", "t", ") x"),
+        ("SELECT * FROM t JOIN ", "(", "t", ") ON true"),
+        ("SELECT * FROM ", "f(", "1", ")"),
+        ("WITH a AS ", "(WITH a AS (", "SELECT 1", ") SELECT 1)"),
+        ("SELECT x::", "array<", "int", ">"),
+        ("SELECT CAST(1 AS ", "array(", "int", ")"),
+        ("SELECT sum(x) OVER ", "(PARTITION BY (", "1", "))"),
+        ("VALUES ", "((", "1", "))"),
+        ("INSERT INTO t VALUES ", "((", "1", "))"),
+        ("CREATE TABLE t (a int DEFAULT ", "(", "1", "))"),
+    ];
+    for (start, open, inner, close) in nests {
+        println!("{start}{open}");
+        for depth in [30, 60, 2000] {
+            // Whether it is refused is none of this test's business, nor whether it is ended properly.
+            let _ = parse(&format!("{start}{}{inner}{}", open.repeat(depth), close.repeat(depth)));
+            let _ = parse(&format!("{start}{}{inner}", open.repeat(depth)));
+            let _ = parse(&format!("{start}{}", open.repeat(depth)));
+        }
+    }
+}

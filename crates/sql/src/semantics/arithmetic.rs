@@ -13,6 +13,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 use datafusion::scalar::ScalarValue;
 
 use crate::functions::checked;
+use crate::types::PgType;
 
 pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expression {
@@ -26,6 +27,14 @@ pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed
             }
             _ => Ok(Transformed::no(Expr::Negative(operand))),
         },
+        Expr::ScalarFunction(call) if call.func.name() == "pg_typeof" => {
+            let field = call.args.first().map(|argument| argument.to_field(schema)).transpose()?;
+            let name = field.and_then(|(_, field)| PgType::from_field(&field)).map(|pg_type| match pg_type {
+                PgType::Array(element) => format!("{}[]", element.base_name()),
+                pg_type => pg_type.base_name().to_owned(),
+            });
+            Ok(Transformed::yes(Expr::Literal(ScalarValue::Utf8(name), None)))
+        }
         other => Ok(Transformed::no(other)),
     }
 }

@@ -5,12 +5,13 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::Transformed;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr::Cast;
+use datafusion::logical_expr::expr::{AggregateFunctionParams, Case, Cast};
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
 use datafusion::scalar::ScalarValue;
 
 use super::operators;
 use crate::functions::convert::{Conversion, convert, is_rounded};
+use crate::functions::numeric;
 use crate::types::PgType;
 
 pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -37,33 +38,36 @@ pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed
             let expression = BinaryExpr::new(Box::new(left), Operator::Modulo, Box::new(right));
             Ok(Transformed::yes(Expr::BinaryExpr(expression)))
         }
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right }) => {
-            let expression = |left| Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right: right.clone() });
-            if is_coarse_division(&left, &right, schema) {
-                let left = cast(*left, DataType::Decimal128(38, DIVISION_SCALE));
-                return Ok(Transformed::yes(expression(Box::new(left))));
+        Expr::AggregateFunction(mut call) if !is_guarded(&call.params) => {
+            // Postgres looks at the filter first; what it keeps out must not fail.
+            let AggregateFunctionParams { args, filter, .. } = &mut call.params;
+            let computed = args.iter_mut().filter(|argument| !matches!(argument, Expr::Column(_) | Expr::Literal(..)));
+            for (argument, filter) in computed.zip(filter.iter().cycle()) {
+                let value = Box::new(std::mem::take(argument));
+                *argument = Expr::Case(Case::new(None, vec![(filter.clone(), value)], None));
             }
-            Ok(Transformed::no(expression(left)))
+            Ok(Transformed::yes(Expr::AggregateFunction(call)))
+        }
+        Expr::AggregateFunction(call) if call.func.name() == "count" && call.params.args.len() > 1 => {
+            let types =
+                call.params.args.iter().map(|argument| argument.get_type(schema).map(|found| found.to_string()));
+            let types = types.collect::<Result<Vec<_>>>()?.join(", ");
+            let message = format!("No function matches the given name and argument types 'count({types})'");
+            Err(DataFusionError::Plan(message))
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::Multiply | Operator::Divide), right }) => {
+            let types = (left.get_type(schema), right.get_type(schema));
+            let function = match &types {
+                (Ok(left), Ok(right)) => numeric::operator(left, op, right),
+                _ => None,
+            };
+            Ok(match function {
+                Some(function) => Transformed::yes(function.udf().call(vec![*left, *right])),
+                None => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
+            })
         }
         other => Ok(Transformed::no(other)),
     }
-}
-
-/// The scale of a numerator, to which DataFusion adds four: Postgres gives 16 digits or more.
-const DIVISION_SCALE: i8 = 12;
-
-/// Whether the quotient of two numerics would have fewer digits than Postgres gives, and there is
-/// room for more.
-fn is_coarse_division(left: &Expr, right: &Expr, schema: &DFSchema) -> bool {
-    let (Ok(left), Ok(right)) = (left.get_type(schema), right.get_type(schema)) else { return false };
-    let scale_of = |data_type: &DataType| match data_type {
-        DataType::Decimal128(_, scale) => Some(*scale),
-        data_type if data_type.is_integer() => Some(0),
-        _ => None,
-    };
-    let (Some(left_scale), Some(right_scale)) = (scale_of(&left), scale_of(&right)) else { return false };
-    let is_numeric = !left.is_integer() || !right.is_integer();
-    is_numeric && left_scale < DIVISION_SCALE && right_scale <= 6
 }
 
 /// The value as a column of type `to` stores it: an assignment cast, which refuses text that is too long.
@@ -92,6 +96,7 @@ fn explicit(operand_of: &Expr, from: &Field, to: &Field, is_assignment: bool) ->
         (_, PgType::Json) if is_text => Some(convert(Conversion::Json, operand())),
         (_, PgType::Uuid | PgType::Json | PgType::Jsonb) => return Err(no_cast(&source, &target)),
         (_, PgType::Interval) if is_text => Some(convert(Conversion::Interval, operand())),
+        (_, PgType::Date) if is_text => Some(convert(Conversion::Date, operand())),
         (_, PgType::Timestamp) if is_text => Some(convert(Conversion::Timestamp { zoned: false }, operand())),
         (_, PgType::TimestampTz) if is_text => Some(convert(Conversion::Timestamp { zoned: true }, operand())),
         (_, PgType::Array(element)) if is_text => {
@@ -118,6 +123,11 @@ fn explicit(operand_of: &Expr, from: &Field, to: &Field, is_assignment: bool) ->
         (PgType::Real | PgType::Double, PgType::SmallInt | PgType::Integer | PgType::BigInt) => {
             Some(cast(convert(Conversion::RoundToEven, operand()), target.arrow()))
         }
+        (PgType::BigInt, PgType::Integer) | (PgType::BigInt | PgType::Integer, PgType::SmallInt) => {
+            Some(convert(Conversion::Narrow { is_small: target == PgType::SmallInt }, operand()))
+        }
+        (PgType::Numeric(_), PgType::Real) => Some(convert(Conversion::Float { is_double: false }, operand())),
+        (PgType::Numeric(_), PgType::Double) => Some(convert(Conversion::Float { is_double: true }, operand())),
         (PgType::Numeric(_), PgType::SmallInt | PgType::Integer | PgType::BigInt) => match from.data_type() {
             DataType::Decimal128(precision, scale) if *scale > 0 => {
                 // Arrow cuts digits off when it makes an integer, and rounds when it changes a scale.
@@ -130,6 +140,12 @@ fn explicit(operand_of: &Expr, from: &Field, to: &Field, is_assignment: bool) ->
         (PgType::SmallInt | PgType::Integer | PgType::BigInt, PgType::Numeric(None)) if !is_assignment => {
             Some(cast(operand(), DataType::Decimal128(20, 0)))
         }
+        // Days are added to a date as its number, which an `integer` becomes a date for (`dates`).
+        (PgType::Integer, PgType::Date) => None,
+        (
+            PgType::SmallInt | PgType::Integer | PgType::BigInt | PgType::Real | PgType::Double | PgType::Numeric(_),
+            PgType::Date | PgType::Time | PgType::Timestamp | PgType::TimestampTz | PgType::Interval,
+        ) => return Err(no_cast(&source, &target)),
         (PgType::Boolean, PgType::Integer)
         | (PgType::Integer, PgType::Boolean)
         | (PgType::SmallInt | PgType::Integer | PgType::BigInt, PgType::Oid) => None,
@@ -137,6 +153,22 @@ fn explicit(operand_of: &Expr, from: &Field, to: &Field, is_assignment: bool) ->
             return Err(no_cast(&source, &target));
         }
         _ => None,
+    })
+}
+
+/// Whether an aggregate's arguments fail on no row that its filter keeps out.
+fn is_guarded(call: &AggregateFunctionParams) -> bool {
+    let Some(filter) = &call.filter else { return true };
+    call.args.iter().all(|argument| {
+        let argument = match argument {
+            Expr::Cast(cast) => cast.expr.as_ref(),
+            argument => argument,
+        };
+        match argument {
+            Expr::Column(_) | Expr::Literal(..) => true,
+            Expr::Case(case) => case.when_then_expr.first().is_some_and(|(when, _)| when == filter),
+            _ => false,
+        }
     })
 }
 

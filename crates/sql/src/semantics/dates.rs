@@ -11,7 +11,7 @@ use datafusion::functions::datetime;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
 use datafusion::scalar::ScalarValue;
 
-use crate::functions::time_difference;
+use crate::functions::time_difference::TIME_DIFFERENCE;
 use crate::types::PgType;
 
 pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -40,7 +40,7 @@ pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed
                 (DataType::Timestamp(_, left_zone), DataType::Timestamp(_, right_zone))
                     if !is_plus && left_zone.is_some() == right_zone.is_some() =>
                 {
-                    Transformed::yes(time_difference::call(*left, *right))
+                    Transformed::yes(TIME_DIFFERENCE.udf().call(vec![*left, *right]))
                 }
                 _ => Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right })),
             })

@@ -1,14 +1,14 @@
 //! What an expression means to Postgres where DataFusion thinks otherwise. The same rules serve a
 //! query and a view.
 //!
-//! `operators` acts while the text is bound, `aggregates`, `casts` and `dates` before DataFusion's
+//! `operators` acts while the text is bound, `casts` and `dates` before DataFusion's
 //! type coercion, `arithmetic` after it, when every operand has its final type. All of it may run
 //! twice over one plan, and changes nothing the second time.
 
-mod aggregates;
 mod arithmetic;
 mod casts;
 mod dates;
+mod one_row;
 mod operators;
 #[cfg(test)]
 mod tests;
@@ -26,16 +26,12 @@ use datafusion::optimizer::AnalyzerRule;
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 
-use crate::functions::kept_cast;
-
 pub use casts::assign;
 pub use operators::OperatorPlanner;
 
 /// DataFusion's own rules with ours around them.
 pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
-        Arc::new(Rewrite { name: "postgres_aggregates", rewrite: aggregates::rewrite }),
-        Arc::new(Rewrite { name: "postgres_kept_casts", rewrite: kept_cast::restore }),
         Arc::new(Rewrite { name: "postgres_casts", rewrite: casts::rewrite }),
         Arc::new(Rewrite { name: "postgres_dates", rewrite: dates::rewrite }),
         Arc::new(ResolveGroupingFunction::new()),
@@ -45,6 +41,7 @@ pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         Arc::new(Rewrite { name: "postgres_coerced_casts", rewrite: casts::rewrite }),
         Arc::new(TypeCoercion::new()),
         Arc::new(Rewrite { name: "postgres_arithmetic", rewrite: arithmetic::rewrite }),
+        Arc::new(one_row::KeepAboveOneRow),
     ]
 }
 

@@ -9,7 +9,8 @@ use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::scalar::ScalarValue;
 use sqlparser::ast::BinaryOperator;
 
-use crate::functions::json;
+use crate::functions::plain::PlainFunction;
+use crate::functions::{interval_times, json};
 use crate::types::PgType;
 
 /// Binds Postgres' operators.
@@ -30,9 +31,23 @@ impl ExprPlanner for OperatorPlanner {
             return Ok(PlannerResult::Planned(function.call(vec![expression.left, expression.right])));
         }
         let RawBinaryExpr { op, left, right } = expression;
+        if matches!(op, BinaryOperator::Multiply | BinaryOperator::Divide) {
+            let is_interval = |operand: &Expr| matches!(operand.get_type(schema), Ok(DataType::Interval(_)));
+            let times = interval_times::TIMES;
+            match (&op, is_interval(&left), is_interval(&right)) {
+                (BinaryOperator::Multiply, true, false) => return planned(times, left, right),
+                (BinaryOperator::Multiply, false, true) => return planned(times, right, left),
+                (BinaryOperator::Divide, true, false) => return planned(interval_times::DIVIDED_BY, left, right),
+                _ => {}
+            }
+        }
         let (left, right) = typed_pair(left, right, schema);
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
     }
+}
+
+fn planned(function: PlainFunction, left: Expr, right: Expr) -> Result<PlannerResult<RawBinaryExpr>> {
+    Ok(PlannerResult::Planned(function.udf().call(vec![left, right])))
 }
 
 /// Two operands, each with the type that it has beside the other: DataFusion reads an integer as a
@@ -68,16 +83,16 @@ fn integer(operand: &Expr) -> Option<Expr> {
     }
 }
 
-/// Text as what it must be beside a uuid, jsonb or bytea.
+/// Text as what it must be beside a uuid, jsonb, bytea or character(n).
 fn beside(operand: Expr, other: &Expr, schema: &DFSchema) -> Expr {
-    if !matches!(operand, Expr::Literal(ScalarValue::Utf8(Some(_)), None)) {
-        return operand;
-    }
+    let Expr::Literal(ScalarValue::Utf8(Some(text)), None) = &operand else { return operand };
     let Ok((_, field)) = other.to_field(schema) else { return operand };
     match PgType::from_field(&field) {
         Some(PgType::Uuid | PgType::Jsonb | PgType::Bytea) => {
             Expr::Cast(Cast::new_from_field(Box::new(operand), field))
         }
+        // Spaces at the end don't count there, and are not kept.
+        Some(PgType::Char(_)) => Expr::Literal(ScalarValue::from(text.trim_end_matches(' ')), None),
         _ => operand,
     }
 }

@@ -25,7 +25,7 @@ pub fn type_from_sql(sql: &Sql) -> Result<PgType, Error> {
         Sql::Real | Sql::Float4 => PgType::Real,
         Sql::Float(ExactNumberInfo::Precision(bits)) if *bits <= 24 => PgType::Real,
         Sql::Float(ExactNumberInfo::Precision(bits)) if *bits > 53 => {
-            return Err(Error::InvalidDefinition("precision for type float must be less than 54 bits".to_owned()));
+            return Err(Error::InvalidParameter("precision for type float must be less than 54 bits".to_owned()));
         }
         Sql::Float(_) | Sql::DoublePrecision | Sql::Float8 | Sql::Double(ExactNumberInfo::None) => PgType::Double,
         Sql::Numeric(info) | Sql::Decimal(info) | Sql::Dec(info) => numeric(info)?,
@@ -79,20 +79,12 @@ fn custom(name: &str) -> Result<PgType, Error> {
         "bool" => PgType::Boolean,
         "text" => PgType::Text,
         "bpchar" => PgType::Varchar(None),
-        "\"char\"" => PgType::SystemChar,
-        "name" => PgType::Name,
-        "oid" => PgType::Oid,
-        "regclass" => PgType::RegClass,
-        "regtype" => PgType::RegType,
-        "regproc" => PgType::RegProc,
-        "int2vector" => PgType::Int2Vector,
-        "oidvector" => PgType::OidVector,
         "serial" | "bigserial" | "smallserial" | "serial4" | "serial8" | "serial2" | "money" | "xml" | "inet"
         | "cidr" | "macaddr" | "hstore" | "citext" | "timetz" | "int4range" | "int8range" | "numrange" | "tsrange"
         | "tstzrange" | "daterange" | "xid" | "regnamespace" | "regrole" | "pg_lsn" => {
             return Err(Error::unsupported(format!("type {name}")));
         }
-        _ => return Err(Error::UndefinedType(name.to_owned())),
+        name => PgType::from_name(name).ok_or_else(|| Error::UndefinedType(name.to_owned()))?,
     })
 }
 
@@ -103,7 +95,7 @@ fn numeric(info: &ExactNumberInfo) -> Result<PgType, Error> {
         ExactNumberInfo::PrecisionAndScale(precision, scale) => (precision, scale),
     };
     if precision == 0 || precision > 1000 {
-        return Err(Error::InvalidDefinition(format!("NUMERIC precision {precision} must be between 1 and 1000")));
+        return Err(Error::InvalidParameter(format!("NUMERIC precision {precision} must be between 1 and 1000")));
     }
     let in_range = precision <= PRECISION_MAX && scale >= 0 && scale <= i64::try_from(precision).unwrap_or(0);
     match (u8::try_from(precision), i8::try_from(scale)) {
@@ -115,13 +107,13 @@ fn numeric(info: &ExactNumberInfo) -> Result<PgType, Error> {
 fn characters(length: &CharacterLength) -> Result<u32, Error> {
     match length {
         CharacterLength::IntegerLength { length: 0, .. } => {
-            Err(Error::InvalidDefinition("length for type varchar must be at least 1".to_owned()))
+            Err(Error::InvalidParameter("length for type varchar must be at least 1".to_owned()))
         }
         CharacterLength::IntegerLength { length, .. } if *length <= LENGTH_MAX => {
             u32::try_from(*length).map_err(|_| Error::unsupported("this length"))
         }
         CharacterLength::IntegerLength { .. } => {
-            Err(Error::InvalidDefinition(format!("length for type varchar cannot exceed {LENGTH_MAX}")))
+            Err(Error::InvalidParameter(format!("length for type varchar cannot exceed {LENGTH_MAX}")))
         }
         CharacterLength::Max => Err(Error::unsupported("varchar(max)")),
     }

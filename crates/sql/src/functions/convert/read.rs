@@ -4,14 +4,35 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, ListBuilder, StringBuilder};
 use arrow::compute::cast;
-use arrow::compute::kernels::cast_utils::string_to_datetime;
-use arrow::datatypes::DataType;
+use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
+use arrow::datatypes::{DataType, Date32Type};
 use datafusion::error::{DataFusionError, Result};
 
 use crate::functions::array_text;
 
+const MICROSECONDS_PER_DAY: i64 = 86_400_000_000;
+
 pub(super) fn invalid(name: &str, text: &str) -> DataFusionError {
     DataFusionError::Execution(format!("invalid input syntax for type {name}: \"{text}\""))
+}
+
+/// The same for dates and times, where what only looks like one is said to be out of range.
+pub(super) fn invalid_time(name: &str, text: &str) -> DataFusionError {
+    let mut parts = text.trim().splitn(3, '-');
+    let is_number = |part: Option<&str>, digits: usize| {
+        part.is_some_and(|part| part.len() >= digits && part.bytes().take(digits).all(|byte| byte.is_ascii_digit()))
+    };
+    let is_date = is_number(parts.next(), 4) && is_number(parts.next(), 2) && is_number(parts.next(), 2);
+    if is_date && !text.contains(|letter: char| letter.is_alphabetic() && !"TZtz".contains(letter)) {
+        return DataFusionError::Execution(format!("date/time field value out of range: \"{text}\""));
+    }
+    invalid(name, text)
+}
+
+/// Days since 1970, also of a text that has a time.
+pub(super) fn date_of(text: &str) -> Option<i32> {
+    let text = text.trim();
+    Date32Type::parse(text).or_else(|| i32::try_from(timestamp_of(text)?.div_euclid(MICROSECONDS_PER_DAY)).ok())
 }
 
 /// Microseconds since 1970. Unlike Arrow, Postgres needs no seconds in a time of day.
