@@ -36,6 +36,11 @@ pub trait Source: Debug + Send + Sync {
     /// Whether it has an end: all of it can be read.
     fn is_finite(&self) -> bool;
 
+    /// Whether a replay of it comes to an end, which may be that of what there is now.
+    fn has_end_now(&self) -> bool {
+        self.is_finite()
+    }
+
     /// Opens a reader of what follows `from` (`None`: the start), up to and including `until`
     /// (`None`: without end, or the input's own end).
     ///

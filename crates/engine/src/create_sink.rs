@@ -6,7 +6,7 @@ use plan::RelationId;
 use sql::{CreateSink, ObjectKind};
 
 use crate::catalog::{Entry, Object};
-use crate::create_table::skip_existing;
+use crate::create::{IfTaken, begin};
 use crate::incremental::{Unnamed, ViewPlan, plan_view};
 use crate::read::Reader;
 use crate::session::Session;
@@ -16,43 +16,26 @@ const BLACKHOLE: &str = "blackhole";
 
 /// Creates a sink.
 pub(crate) async fn run(session: &mut Session, sink: &CreateSink, sql: &str) -> Result<Outcome, Error> {
-    session.leave_transaction("CREATE SINK").await?;
-    check_options(sink)?;
+    let verb = "CREATE SINK";
     let engine = Arc::clone(&session.engine);
-    let change = engine.catalog().change().await;
-    let done = Outcome::Done("CREATE SINK".to_owned());
-    if let Some(notice) = skip_existing(&change.snapshot(), &sink.name, sink.if_not_exists)? {
-        session.notices.push(notice);
-        return Ok(done);
-    }
+    let done = Outcome::Done(verb.to_owned());
+    let if_taken = IfTaken::unless_exists(sink.if_not_exists);
+    let Some(change) = begin(session, &engine, verb, &sink.name, if_taken).await? else { return Ok(done) };
+    check_options(sink)?;
     let reader = Reader::now(engine.catalog(), engine.runtime());
     let ViewPlan { node, reads } = plan_view(&session.binder, &reader, &sink.query, &[]).await?;
     drop(reader);
+
+    session.end_implicit().await?;
     let oid = engine.catalog().new_oid();
     let (columns, properties) = (Arc::clone(node.schema()), node.properties());
+    let name = &sink.name.name;
     let unfinished = Unnamed::new(engine.runtime(), RelationId(oid));
-    engine.runtime().create_sink(RelationId(oid), &sink.name.name, node).await?;
+    engine.runtime().create_sink(RelationId(oid), name, node).await?;
     unfinished.keep();
-    let object = Object {
-        oid,
-        kind: ObjectKind::Sink,
-        name: sink.name.name.clone(),
-        schema_name: sql::SCHEMA,
-        defaults: vec![None; columns.fields().len()],
-        columns,
-        primary_key: vec![],
-        definition: sql.to_owned(),
-        comment: None,
-        depends_on: reads.into_iter().collect(),
-    };
-    change.put(Entry {
-        object: Arc::new(object),
-        relation: None,
-        properties,
-        query: None,
-        defaults: vec![],
-        create_sql: sql.to_owned(),
-    });
+    let object =
+        Object { depends_on: reads.into_iter().collect(), ..Object::new(oid, ObjectKind::Sink, name, columns, sql) };
+    change.put(Entry { properties, ..Entry::new(object, sql) });
     Ok(done)
 }
 

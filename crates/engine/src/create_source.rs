@@ -7,21 +7,18 @@ use plan::{Properties, RelationId};
 use sql::{CreateSource, Format, ObjectKind};
 
 use crate::catalog::{Entry, Object};
-use crate::create_table::{columns, defaults, skip_existing};
+use crate::create::{IfTaken, begin, columns};
 use crate::incremental::Unnamed;
 use crate::session::Session;
 use crate::{Error, Outcome};
 
 /// Creates a source. Nothing is read before a view or a query does.
 pub(crate) async fn run(session: &mut Session, source: &CreateSource, sql: &str) -> Result<Outcome, Error> {
-    session.leave_transaction("CREATE SOURCE").await?;
+    let verb = "CREATE SOURCE";
     let engine = Arc::clone(&session.engine);
-    let change = engine.catalog().change().await;
-    let done = Outcome::Done("CREATE SOURCE".to_owned());
-    if let Some(notice) = skip_existing(&change.snapshot(), &source.name, source.if_not_exists)? {
-        session.notices.push(notice);
-        return Ok(done);
-    }
+    let done = Outcome::Done(verb.to_owned());
+    let if_taken = IfTaken::unless_exists(source.if_not_exists);
+    let Some(change) = begin(session, &engine, verb, &source.name, if_taken).await? else { return Ok(done) };
     if source.columns.iter().any(|column| column.default.is_some()) {
         return Err(Error::unsupported("DEFAULT in a source is not supported yet"));
     }
@@ -35,32 +32,18 @@ pub(crate) async fn run(session: &mut Session, source: &CreateSource, sql: &str)
     let connector = tokio::task::spawn_blocking(move || connectors::create(&options));
     let connector = connector.await.map_err(|error| Error::internal(error.to_string()))??;
 
+    session.end_implicit().await?;
     let oid = engine.catalog().new_oid();
     let name = &source.name.name;
-    let columns = connector.schema();
     let unfinished = Unnamed::new(engine.runtime(), RelationId(oid));
-    let relation = engine.runtime().create_source(RelationId(oid), name, connector).await?;
+    let relation = engine.runtime().create_source(RelationId(oid), name, Arc::clone(&connector)).await?;
     unfinished.keep();
-    let width = columns.fields().len();
-    let object = Object {
-        oid,
-        kind: ObjectKind::Source,
-        name: name.clone(),
-        schema_name: sql::SCHEMA,
-        columns,
-        defaults: if source.columns.is_empty() { vec![None; width] } else { defaults(&source.columns) },
-        primary_key: vec![],
-        definition: sql.to_owned(),
-        comment: None,
-        depends_on: vec![],
-    };
+    let object = Object::new(oid, ObjectKind::Source, name, connector.schema(), sql);
     change.put(Entry {
-        object: Arc::new(object),
         relation: Some(relation),
+        source: Some(connector),
         properties: Properties { append_only: true, unique: None },
-        query: None,
-        defaults: vec![],
-        create_sql: sql.to_owned(),
+        ..Entry::new(object, sql)
     });
     Ok(done)
 }

@@ -2,31 +2,30 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use arrow::datatypes::FieldRef;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder};
+use datafusion::sql::sqlparser::ast::Spanned;
 use plan::{Properties, RelationId};
-use sql::{ColumnDefinition, CreateTable, Name, ObjectKind, PgType};
+use sql::{ColumnDefinition, CreateTable, ObjectKind, PgType};
 
 use crate::bind::Binder;
-use crate::catalog::{CatalogSnapshot, Entry, Object};
+use crate::catalog::{Entry, Object};
+use crate::create::{IfTaken, begin, columns};
 use crate::incremental::Unnamed;
 use crate::query::collect;
 use crate::session::Session;
 use crate::write::assign_column;
-use crate::{Error, Notice, Outcome, SqlState};
+use crate::{Error, Outcome, SqlState};
 
 /// Creates a table, empty.
 pub(crate) async fn run(session: &mut Session, table: &CreateTable, sql: &str) -> Result<Outcome, Error> {
-    session.leave_transaction("CREATE TABLE").await?;
+    let verb = "CREATE TABLE";
     let engine = Arc::clone(&session.engine);
-    let change = engine.catalog().change().await;
-    let done = Outcome::Done("CREATE TABLE".to_owned());
-    if let Some(notice) = skip_existing(&change.snapshot(), &table.name, table.if_not_exists)? {
-        session.notices.push(notice);
-        return Ok(done);
-    }
+    let done = Outcome::Done(verb.to_owned());
+    let if_taken = IfTaken::unless_exists(table.if_not_exists);
+    let Some(change) = begin(session, &engine, verb, &table.name, if_taken).await? else { return Ok(done) };
     let columns = columns(&table.columns)?;
     for (definition, field) in table.columns.iter().zip(columns.fields()) {
         check_default(&session.binder, definition, field).await?;
@@ -35,6 +34,8 @@ pub(crate) async fn run(session: &mut Session, table: &CreateTable, sql: &str) -
     for name in &table.primary_key {
         primary_key.push(columns.index_of(name)?);
     }
+
+    session.end_implicit().await?;
     let oid = engine.catalog().new_oid();
     let key = (!primary_key.is_empty()).then(|| primary_key.clone());
     let properties = Properties { append_only: false, unique: key.clone() };
@@ -42,58 +43,14 @@ pub(crate) async fn run(session: &mut Session, table: &CreateTable, sql: &str) -
     let unfinished = Unnamed::new(engine.runtime(), RelationId(oid));
     let relation = engine.runtime().create_table(RelationId(oid), name, Arc::clone(&columns), key).await?;
     unfinished.keep();
+    let defaults = table.columns.iter().map(|column| column.default.clone()).collect::<Vec<_>>();
     let object = Object {
-        oid,
-        kind: ObjectKind::Table,
-        name: name.clone(),
-        schema_name: sql::SCHEMA,
-        columns,
-        defaults: defaults(&table.columns),
+        defaults: defaults.iter().map(|default| default.as_ref().map(ToString::to_string)).collect(),
         primary_key,
-        definition: sql.to_owned(),
-        comment: None,
-        depends_on: vec![],
+        ..Object::new(oid, ObjectKind::Table, name, columns, sql)
     };
-    change.put(Entry {
-        object: Arc::new(object),
-        relation: Some(relation),
-        properties,
-        query: None,
-        defaults: table.columns.iter().map(|column| column.default.clone()).collect(),
-        create_sql: sql.to_owned(),
-    });
+    change.put(Entry { relation: Some(relation), properties, defaults, ..Entry::new(object, sql) });
     Ok(done)
-}
-
-/// If the name is taken: a notice where that is fine, 42P07 where it isn't.
-pub(crate) fn skip_existing(
-    catalog: &CatalogSnapshot,
-    name: &Name,
-    if_not_exists: bool,
-) -> Result<Option<Notice>, Error> {
-    match catalog.check_free(name) {
-        Ok(()) => Ok(None),
-        Err(error) if if_not_exists && error.code == SqlState::DUPLICATE_TABLE => {
-            let message = format!("relation \"{}\" already exists, skipping", name.name);
-            Ok(Some(Notice::new(message).with_code(SqlState::DUPLICATE_TABLE)))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// The fields of declared columns.
-pub(crate) fn columns(definitions: &[ColumnDefinition]) -> Result<SchemaRef, Error> {
-    let mut fields: Vec<FieldRef> = Vec::with_capacity(definitions.len());
-    for definition in definitions {
-        let data_type = sql::types::type_from_sql(&definition.data_type)?;
-        fields.push(Arc::new(data_type.field(&definition.name, !definition.not_null)));
-    }
-    Ok(Arc::new(Schema::new(fields)))
-}
-
-/// Each column's default as text.
-pub(crate) fn defaults(definitions: &[ColumnDefinition]) -> Vec<Option<String>> {
-    definitions.iter().map(|definition| definition.default.as_ref().map(ToString::to_string)).collect()
 }
 
 /// That a default can be computed without a row, and fits its column.
@@ -108,18 +65,24 @@ async fn check_default(binder: &Binder, definition: &ColumnDefinition, field: &F
     let mut refused = None;
     value.apply(|part| {
         refused = match part {
-            Expr::AggregateFunction(_) => Some("aggregate functions are not allowed in DEFAULT expressions"),
-            Expr::WindowFunction(_) => Some("window functions are not allowed in DEFAULT expressions"),
-            Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) => {
-                Some("cannot use subquery in DEFAULT expression")
+            Expr::AggregateFunction(_) => {
+                Some((SqlState::GROUPING_ERROR, "aggregate functions are not allowed in DEFAULT expressions"))
             }
-            Expr::Placeholder(_) => Some("cannot use a parameter in DEFAULT expression"),
+            Expr::WindowFunction(_) => {
+                Some((SqlState::WINDOWING_ERROR, "window functions are not allowed in DEFAULT expressions"))
+            }
+            Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) => {
+                Some((SqlState::FEATURE_NOT_SUPPORTED, "cannot use subquery in DEFAULT expression"))
+            }
+            Expr::Placeholder(_) => {
+                Some((SqlState::FEATURE_NOT_SUPPORTED, "cannot use a parameter in DEFAULT expression"))
+            }
             _ => return Ok(TreeNodeRecursion::Continue),
         };
         Ok(TreeNodeRecursion::Stop)
     })?;
-    if let Some(message) = refused {
-        return Err(Error::unsupported(message));
+    if let Some((code, message)) = refused {
+        return Err(Error::new(code, message).at(default.span()));
     }
     let (_, from) = value.to_field(&DFSchema::empty())?;
     let is_literal = crate::write::is_unknown_literal(default);

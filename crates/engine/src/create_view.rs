@@ -4,67 +4,87 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use plan::{Properties, RelationId};
+use plan::RelationId;
 use sql::{CreateView, ObjectKind, PgType};
 
+use crate::bind::ParameterTypes;
 use crate::catalog::{CatalogSnapshot, Entry, Object, kind_name};
-use crate::create_table::skip_existing;
+use crate::create::{IfTaken, begin};
 use crate::incremental::{Unnamed, ViewPlan, plan_view};
 use crate::read::Reader;
 use crate::session::Session;
-use crate::{Error, Outcome, SqlState};
+use crate::{Engine, Error, Outcome, SqlState};
 
 /// Creates a view; a materialized one is there when it holds all that it should.
 pub(crate) async fn run(session: &mut Session, view: &CreateView, sql: &str) -> Result<Outcome, Error> {
     let verb = if view.materialized { "CREATE MATERIALIZED VIEW" } else { "CREATE VIEW" };
-    session.leave_transaction(verb).await?;
     if view.materialized && view.or_replace {
         return Err(Error::unsupported("OR REPLACE of a materialized view is not supported yet")
             .with_hint("Drop it first, with CASCADE if others read it."));
     }
     let engine = Arc::clone(&session.engine);
-    let change = engine.catalog().change().await;
-    let catalog = change.snapshot();
-    let replaced = match catalog.find(&view.name) {
-        Some(entry) if view.or_replace => Some(Arc::clone(entry)),
-        _ => None,
-    };
-    if replaced.is_none()
-        && let Some(notice) = skip_existing(&catalog, &view.name, view.if_not_exists)?
-    {
-        session.notices.push(notice);
-        return Ok(Outcome::Done(verb.to_owned()));
-    }
+    let done = Outcome::Done(verb.to_owned());
+    let if_taken = if view.or_replace { IfTaken::Replace } else { IfTaken::unless_exists(view.if_not_exists) };
+    let Some(change) = begin(session, &engine, verb, &view.name, if_taken).await? else { return Ok(done) };
     let reader = Reader::now(engine.catalog(), engine.runtime());
-    if view.materialized {
-        let oid = engine.catalog().new_oid();
-        let ViewPlan { node, reads } = plan_view(&session.binder, &reader, &view.query, &view.columns).await?;
-        let properties = node.properties();
-        let columns = Arc::clone(node.schema());
-        // The new view holds what it needs; the reader would only keep old rows alive.
-        drop(reader);
-        let unfinished = Unnamed::new(engine.runtime(), RelationId(oid));
-        let relation = engine.runtime().create_view(RelationId(oid), &view.name.name, node).await?;
-        unfinished.keep();
-        let object = object(view, oid, columns, &reads);
-        change.put(Entry { relation: Some(relation), ..entry(view, object, properties, sql) });
-    } else {
-        let (columns, reads) = plain(session, view, reader).await?;
-        let oid = match &replaced {
-            Some(old) => {
-                check_replaceable(&catalog, old, &columns, &reads)?;
-                old.object.oid
-            }
-            None => engine.catalog().new_oid(),
-        };
-        change.put(entry(view, object(view, oid, columns, &reads), Properties::default(), sql));
-    }
-    Ok(Outcome::Done(verb.to_owned()))
+    let entry = match view.materialized {
+        true => materialized(session, &engine, view, reader, sql).await?,
+        false => plain(session, &engine, view, reader, sql).await?,
+    };
+    change.put(entry);
+    Ok(done)
+}
+
+/// Builds a materialized view.
+async fn materialized(
+    session: &mut Session,
+    engine: &Engine,
+    view: &CreateView,
+    reader: Reader,
+    sql: &str,
+) -> Result<Entry, Error> {
+    let ViewPlan { node, reads } = plan_view(&session.binder, &reader, &view.query, &view.columns).await?;
+    // The new view holds what it needs; the reader would only keep old rows alive.
+    drop(reader);
+    session.end_implicit().await?;
+    let oid = engine.catalog().new_oid();
+    let (columns, properties) = (Arc::clone(node.schema()), node.properties());
+    let unfinished = Unnamed::new(engine.runtime(), RelationId(oid));
+    let relation = engine.runtime().create_view(RelationId(oid), &view.name.name, node).await?;
+    unfinished.keep();
+    let entry = entry(view, oid, columns, &reads, sql);
+    Ok(Entry { relation: Some(relation), properties, ..entry })
+}
+
+/// Checks a plain view, which is kept as its text.
+async fn plain(
+    session: &mut Session,
+    engine: &Engine,
+    view: &CreateView,
+    reader: Reader,
+    sql: &str,
+) -> Result<Entry, Error> {
+    let catalog = Arc::clone(&reader.catalog);
+    let (columns, reads) = columns_of(session, view, reader).await?;
+    let oid = match catalog.find(&view.name) {
+        Some(old) => {
+            check_replaceable(&catalog, old, &columns, &reads)?;
+            old.object.oid
+        }
+        None => engine.catalog().new_oid(),
+    };
+    session.end_implicit().await?;
+    Ok(entry(view, oid, columns, &reads, sql))
 }
 
 /// A plain view's columns, and what its query names.
-async fn plain(session: &Session, view: &CreateView, reader: Reader) -> Result<(SchemaRef, BTreeSet<u32>), Error> {
+async fn columns_of(session: &Session, view: &CreateView, reader: Reader) -> Result<(SchemaRef, BTreeSet<u32>), Error> {
     let bound = session.binder.bind(&view.query, &Arc::new(reader), vec![]).await?;
+    let mut parameters = ParameterTypes::default();
+    parameters.infer(&bound.plan)?;
+    if !parameters.fields().is_empty() {
+        return Err(Error::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1"));
+    }
     let plan = sql::name_columns(bound.plan, &view.columns)?;
     let plan = sql::analyse(plan, session.binder.state())?;
     let mut fields = Vec::with_capacity(plan.schema().fields().len());
@@ -80,30 +100,11 @@ async fn plain(session: &Session, view: &CreateView, reader: Reader) -> Result<(
     Ok((Arc::new(Schema::new(fields)), bound.reads))
 }
 
-fn object(view: &CreateView, oid: u32, columns: SchemaRef, reads: &BTreeSet<u32>) -> Object {
-    Object {
-        oid,
-        kind: if view.materialized { ObjectKind::MaterializedView } else { ObjectKind::View },
-        name: view.name.name.clone(),
-        schema_name: sql::SCHEMA,
-        defaults: vec![None; columns.fields().len()],
-        columns,
-        primary_key: vec![],
-        definition: view.query.to_string(),
-        comment: None,
-        depends_on: reads.iter().copied().collect(),
-    }
-}
-
-fn entry(view: &CreateView, object: Object, properties: Properties, sql: &str) -> Entry {
-    Entry {
-        object: Arc::new(object),
-        relation: None,
-        properties,
-        query: Some(Arc::new(view.query.as_ref().clone())),
-        defaults: vec![],
-        create_sql: sql.to_owned(),
-    }
+fn entry(view: &CreateView, oid: u32, columns: SchemaRef, reads: &BTreeSet<u32>, sql: &str) -> Entry {
+    let kind = if view.materialized { ObjectKind::MaterializedView } else { ObjectKind::View };
+    let object = Object::new(oid, kind, &view.name.name, columns, &view.query.to_string());
+    let object = Object { depends_on: reads.iter().copied().collect(), ..object };
+    Entry { query: Some(Arc::new(view.query.as_ref().clone())), ..Entry::new(object, sql) }
 }
 
 /// That a view may take the place of another: of a plain one, with the same columns and perhaps

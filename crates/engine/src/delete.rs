@@ -1,13 +1,11 @@
 //! `DELETE FROM t [USING ...] [WHERE ...] [RETURNING ...]`.
 
-use std::sync::Arc;
-
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::sql::sqlparser::ast;
 
 use crate::bind::ParameterTypes;
-use crate::write::{Computed, Context, Matched, Matching, Returning, TableChange, Target, Visible};
+use crate::write::{Computed, Context, Matched, Matching, Returning, TableChange, Target};
 use crate::{Error, SqlState, Tag};
 
 /// A `DELETE` statement.
@@ -45,19 +43,11 @@ impl TableChange for Delete<'_> {
         let target = matching.target();
         let Matched { old, others, .. } = matching.find(context).await?;
         let rows = old.iter().map(RecordBatch::num_rows).sum();
-        let schema = Arc::clone(&target.entry.object.columns);
-        let mut visible = vec![Visible { alias: matching.alias.clone(), schema, batches: old.clone() }];
-        visible.extend(others);
-        let returning = self.returning().rows(context, visible).await?;
+        let returning = self.returning().rows(context, matching.visible(old.clone(), others)).await?;
         Ok(Computed { write: target.write(old, vec![]), rows, returning })
     }
 
     async fn describe(&self, context: &Context<'_>, types: &mut ParameterTypes) -> Result<Option<SchemaRef>, Error> {
-        let matching = self.matching(context)?;
-        let others = matching.describe(context, types).await?;
-        let schema = Arc::clone(&matching.target().entry.object.columns);
-        let mut visible = vec![Visible { alias: matching.alias.clone(), schema, batches: vec![] }];
-        visible.extend(others);
-        self.returning().describe(context, visible, types).await
+        self.matching(context)?.describe(context, &self.returning(), types).await
     }
 }

@@ -1,5 +1,6 @@
 //! `DROP TABLE|SOURCE|VIEW|MATERIALIZED VIEW|SINK`.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use plan::RelationId;
@@ -12,7 +13,7 @@ use crate::{Error, Notice, Outcome, SqlState};
 /// Drops things, and with CASCADE all that reads them.
 pub(crate) async fn run(session: &mut Session, drop: &Drop) -> Result<Outcome, Error> {
     let verb = format!("DROP {}", kind_name(drop.kind).to_uppercase());
-    session.leave_transaction(&verb).await?;
+    session.admit_definition(&verb)?;
     let engine = Arc::clone(&session.engine);
     let change = engine.catalog().change().await;
     let catalog = change.snapshot();
@@ -27,9 +28,11 @@ pub(crate) async fn run(session: &mut Session, drop: &Drop) -> Result<Outcome, E
             Err(error) => return Err(error),
         }
     }
-    targets.dedup_by_key(|object| object.oid);
+    let mut seen = HashSet::new();
+    targets.retain(|object| seen.insert(object.oid));
     let dropping = catalog.dropping(&targets, drop.cascade)?;
     session.notices.extend(dropping.notice);
+    session.end_implicit().await?;
     let oids: Vec<u32> = dropping.objects.iter().map(|object| object.oid).collect();
     // A plain view has no dataflow.
     let relations = dropping.objects.iter().filter(|object| object.kind != ObjectKind::View);

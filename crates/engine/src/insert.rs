@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::DFSchema;
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{ExprSchemable, LogicalPlan, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast::{self, SetExpr};
+use datafusion::sql::sqlparser::ast::{self, SetExpr, Spanned};
 
 use crate::bind::{ParameterTypes, fold, with_types, with_values};
 use crate::on_conflict::OnConflict;
@@ -61,13 +61,11 @@ impl<'a> Insert<'a> {
         }
         let mut columns = Vec::with_capacity(self.0.columns.len());
         for name in &self.0.columns {
-            let name = name.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
-            let column = column_index(target, &name)?;
+            let name = name.0.last().and_then(|part| part.as_ident()).ok_or_else(|| Error::internal("no name"))?;
+            let column = column_index(target, name)?;
             if columns.contains(&column) {
-                return Err(Error::new(
-                    SqlState::DUPLICATE_COLUMN,
-                    format!("column \"{name}\" specified more than once"),
-                ));
+                let message = format!("column \"{}\" specified more than once", fold(name));
+                return Err(Error::new(SqlState::DUPLICATE_COLUMN, message).at(name.span));
             }
             columns.push(column);
         }
@@ -111,10 +109,18 @@ impl<'a> Insert<'a> {
             None => plan.schema().fields().len(),
         };
         if given > columns.len() {
-            return Err(Error::new(SqlState::SYNTAX_ERROR, "INSERT has more expressions than target columns"));
+            let error = Error::new(SqlState::SYNTAX_ERROR, "INSERT has more expressions than target columns");
+            return Err(match item(&query, columns.len()) {
+                Some(extra) => error.at(extra.span()),
+                None => error,
+            });
         }
         if given < columns.len() && !self.0.columns.is_empty() {
-            return Err(Error::new(SqlState::SYNTAX_ERROR, "INSERT has more target columns than expressions"));
+            let error = Error::new(SqlState::SYNTAX_ERROR, "INSERT has more target columns than expressions");
+            return Err(match self.0.columns.get(given) {
+                Some(extra) => error.at(extra.span()),
+                None => error,
+            });
         }
         for (place, column) in columns.iter().take(given).enumerate() {
             places[*column] = Some(place);
@@ -267,6 +273,18 @@ fn for_each_item(
         _ => {}
     }
     Ok(())
+}
+
+/// The first value in the query's own text that belongs to a column of it.
+fn item(query: &ast::Query, column: usize) -> Option<&ast::Expr> {
+    match query.body.as_ref() {
+        SetExpr::Values(values) => values.rows.first()?.content.get(column),
+        SetExpr::Select(select) => match select.projection.get(column)? {
+            ast::SelectItem::UnnamedExpr(value) | ast::SelectItem::ExprWithAlias { expr: value, .. } => Some(value),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Which columns of the query are literals in all rows.

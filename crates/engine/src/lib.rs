@@ -23,6 +23,7 @@ mod update;
 mod values;
 mod write;
 
+mod create;
 mod create_sink;
 mod create_source;
 mod create_table;
@@ -52,7 +53,7 @@ pub use error::{Context, Error, SqlState};
 pub use extension::{Extension, SessionInfo};
 pub use outcome::{Notice, Outcome, Tag};
 pub use session::Session;
-pub use settings::Settings;
+pub use settings::{SERVER_VERSION, SERVER_VERSION_NUMBER, Settings};
 pub use transaction::TransactionStatus;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::ast::{self, Spanned};
 
 use crate::bind::{Extra, ParameterTypes, fold, with_types, with_values};
 use crate::query::{collect, typed};
@@ -59,7 +59,8 @@ impl<'a> OnConflict<'a> {
     pub(crate) async fn describe(&self, context: &Context<'_>, types: &mut ParameterTypes) -> Result<(), Error> {
         let Some(update) = &self.update else { return Ok(()) };
         let empty = RecordBatch::new_empty(Arc::clone(&self.target.entry.object.columns));
-        let plan = self.bind(context, update, &empty, &empty, &Int64Array::from(Vec::<i64>::new()), types).await?;
+        let none = Conflicts { existing: empty.clone(), proposed: empty, numbers: Int64Array::from(Vec::<i64>::new()) };
+        let plan = self.bind(context, update, &none, types).await?;
         types.infer(&plan)?;
         self.assigned(context, update, with_types(plan, &types.fields())?)?;
         Ok(())
@@ -94,7 +95,7 @@ impl<'a> OnConflict<'a> {
         let existing = take_record_batch(&found.rows, &UInt32Array::from(places))?;
         let numbers: Int64Array = excluded.iter().map(|row| i64::from(*row)).collect();
         let proposed = take_record_batch(&rows, &UInt32Array::from(excluded))?;
-        let updated = self.updated(context, update, &existing, &proposed, &numbers).await?;
+        let updated = self.updated(context, update, &Conflicts { existing, proposed, numbers }).await?;
 
         // In the order of the statement's rows: those inserted and those updated together.
         let changed = concat_batches(&rows.schema(), [&inserted, &updated.new])?;
@@ -111,23 +112,21 @@ impl<'a> OnConflict<'a> {
         &self,
         context: &Context<'_>,
         update: &Update<'_>,
-        existing: &RecordBatch,
-        proposed: &RecordBatch,
-        numbers: &Int64Array,
+        conflicts: &Conflicts,
     ) -> Result<Updated, Error> {
         let mut types = ParameterTypes::default();
-        let plan = self.bind(context, update, existing, proposed, numbers, &mut types).await?;
+        let plan = self.bind(context, update, conflicts, &mut types).await?;
         let (plan, fields) = typed(plan, types, context.parameters)?;
         let plan = with_values(self.assigned(context, update, plan)?, context.parameters, &fields)?;
         let (_, batches) = collect(context.binder.state(), plan).await?;
 
-        let place_of: HashMap<i64, u32> = numbers.values().iter().copied().zip(0..).collect();
+        let place_of: HashMap<i64, u32> = conflicts.numbers.values().iter().copied().zip(0..).collect();
         let schema = &self.target.entry.object.columns;
         let (mut numbers, mut old, mut new) = (Vec::new(), Vec::new(), Vec::new());
         for batch in batches {
             let of_batch = batch.column(0).as_primitive::<Int64Type>().values();
             let places: UInt32Array = of_batch.iter().filter_map(|number| place_of.get(number).copied()).collect();
-            let before = take_record_batch(existing, &places)?;
+            let before = take_record_batch(&conflicts.existing, &places)?;
             let mut columns: Vec<ArrayRef> = before.columns().to_vec();
             for (index, (column, _)) in update.set.iter().enumerate() {
                 columns[*column] = Arc::clone(batch.column(index + 1));
@@ -144,11 +143,10 @@ impl<'a> OnConflict<'a> {
         &self,
         context: &Context<'_>,
         update: &Update<'_>,
-        existing: &RecordBatch,
-        proposed: &RecordBatch,
-        numbers: &Int64Array,
+        conflicts: &Conflicts,
         types: &mut ParameterTypes,
     ) -> Result<LogicalPlan, Error> {
+        let Conflicts { existing, proposed, numbers } = conflicts;
         let extras: Vec<Extra> = vec![
             (EXISTING.to_owned(), numbered(EXISTING, existing, numbers)?),
             (EXCLUDED.to_owned(), numbered(EXCLUDED, proposed, numbers)?),
@@ -179,12 +177,22 @@ impl<'a> OnConflict<'a> {
                 None => value.alias(EXCLUDED),
                 Some((column, expression)) => {
                     let to = self.target.entry.object.columns.field(*column);
-                    assign_column(value, from, is_unknown_literal(expression), to)?.alias(format!("value {index}"))
+                    assign_column(value, from, is_unknown_literal(expression), to)
+                        .map_err(|error| error.at(expression.span()))?
+                        .alias(format!("value {index}"))
                 }
             });
         }
         Ok(LogicalPlanBuilder::from(plan).project(values)?.build()?)
     }
+}
+
+/// Rows that are there and rows that should come with the same keys, in step.
+struct Conflicts {
+    existing: RecordBatch,
+    proposed: RecordBatch,
+    /// Which of the statement's rows each of `proposed` is.
+    numbers: Int64Array,
 }
 
 /// Rows that were there and were changed, in step.
@@ -224,7 +232,7 @@ fn check_conflict_target(clause: &ast::OnConflict, target: &Target) -> Result<()
         Some(ast::ConflictTarget::Columns(names)) => {
             let mut columns = Vec::with_capacity(names.len());
             for name in names {
-                columns.push(column_index(target, &fold(name))?);
+                columns.push(column_index(target, name)?);
             }
             columns.sort_unstable();
             columns.dedup();

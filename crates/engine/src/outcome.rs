@@ -108,6 +108,11 @@ impl Notice {
         self
     }
 
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Notice {
+        self.hint = Some(hint.into());
+        self
+    }
+
     pub(crate) fn with_code(mut self, code: SqlState) -> Notice {
         self.code = code;
         self

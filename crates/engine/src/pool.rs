@@ -5,6 +5,7 @@
 //! after a batch: DataFusion sees to that for scans, and here it is seen to for joins, of which one
 //! row can become millions.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -25,6 +26,9 @@ use crate::{Error, SqlState};
 /// Batches that a query may be ahead of its client.
 const BATCHES_AHEAD: usize = 2;
 
+/// Planning deeply nested expressions recurses.
+const STACK_BYTES: usize = 8 * 1024 * 1024;
+
 /// The threads that run ad-hoc queries.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -38,10 +42,21 @@ impl Pool {
         let runtime = Builder::new_multi_thread()
             .worker_threads(threads.max(1))
             .thread_name("freshet-query")
+            .thread_stack_size(STACK_BYTES)
             .enable_time()
             .build()
             .map_err(|error| Error::new(SqlState::INSUFFICIENT_RESOURCES, format!("cannot start threads: {error}")))?;
         Ok(Pool { handle: runtime.handle().clone(), runtime: Some(runtime) })
+    }
+
+    /// Does what comes before running, so that whoever waits for it can stop waiting.
+    pub(crate) async fn plan<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = std::result::Result<T, Error>> + Send + 'static,
+    ) -> std::result::Result<T, Error> {
+        let mut running = Running(self.handle.spawn(work));
+        let done = (&mut running.0).await;
+        done.map_err(|error| Error::internal(format!("the query was not planned: {error}")))?
     }
 
     /// Starts a plan; its rows come as they are asked for. Dropping the stream stops it.
@@ -82,9 +97,9 @@ impl Drop for Pool {
 }
 
 /// A query on the pool; dropping it stops the query.
-struct Running(JoinHandle<()>);
+struct Running<T>(JoinHandle<T>);
 
-impl Drop for Running {
+impl<T> Drop for Running<T> {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -93,7 +108,7 @@ impl Drop for Running {
 fn rows_of(
     schema: SchemaRef,
     receiver: mpsc::Receiver<Result<arrow::array::RecordBatch>>,
-    running: Running,
+    running: Running<()>,
 ) -> SendableRecordBatchStream {
     let rows = futures::stream::unfold(Some((receiver, running)), |state| async move {
         let (mut receiver, mut running) = state?;

@@ -1,5 +1,6 @@
 //! Running a query: bound, planned and executed by DataFusion over one reader's epoch.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
@@ -13,9 +14,10 @@ use datafusion::sql::sqlparser::ast;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::bind::{ParameterTypes, with_types, with_values};
+use crate::catalog::{CatalogSnapshot, Entry};
 use crate::pool::Pool;
 use crate::session::Session;
-use crate::{Error, Outcome, Tag};
+use crate::{Error, Notice, Outcome, Tag};
 
 /// Runs a query and streams its rows.
 pub(crate) async fn run(
@@ -26,10 +28,24 @@ pub(crate) async fn run(
 ) -> Result<Outcome, Error> {
     let reader = session.reader();
     let bound = session.binder.bind(query, &reader, vec![]).await?;
+    session.notices.extend(unread(&reader.catalog, &bound.reads));
     let (plan, fields) = typed(bound.plan, ParameterTypes::default(), parameters)?;
     let plan = with_values(plan, parameters, &fields)?;
     let (schema, rows) = stream(session.binder.state(), plan).await?;
     Ok(Outcome::Rows { tag, schema, rows })
+}
+
+/// What to say of sources without an end that a query names and nobody reads: they show nothing.
+fn unread(catalog: &CatalogSnapshot, reads: &BTreeSet<u32>) -> Option<Notice> {
+    let is_unread = |entry: &&&Arc<Entry>| {
+        let has_end = entry.source.as_ref().is_none_or(|source| source.has_end_now());
+        !has_end && !catalog.is_maintained(entry.object.oid)
+    };
+    let sources = catalog.sources(reads);
+    let name = &sources.iter().find(is_unread)?.object.name;
+    Some(Notice::new(format!("source \"{name}\" shows no new rows: no materialized view reads it")).with_hint(
+        "It has no end that a query could read it to. Create a materialized view over it, or SUBSCRIBE to it.",
+    ))
 }
 
 /// `plan` with its parameters' types, and those types. Values that are at hand say their own.
@@ -54,9 +70,11 @@ pub(crate) async fn stream(
     plan: LogicalPlan,
 ) -> Result<(SchemaRef, SendableRecordBatchStream), Error> {
     let plan = sql::analyse(plan, state)?;
-    let physical = physical(state, &plan).await?;
-    let schema = shown_schema(plan.schema().as_arrow(), Some(&physical.schema()));
     let pool = state.config().get_extension::<Pool>().ok_or_else(|| Error::internal("a session without threads"))?;
+    // Planning computes what is constant, which may take long, too.
+    let (planning, logical) = (state.clone(), plan.clone());
+    let physical = pool.plan(async move { physical(&planning, &logical).await }).await?;
+    let schema = shown_schema(plan.schema().as_arrow(), Some(&physical.schema()));
     let rows = pool.run(physical, state.task_ctx())?;
     let shown = Arc::clone(&schema);
     let rows = rows.map(move |batch| Ok(with_schema(batch?, &shown)?));

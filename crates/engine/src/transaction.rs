@@ -4,10 +4,11 @@
 //! kept by the session until `COMMIT`, which writes them together, or fails with 40001 if somebody
 //! else changed the same rows meanwhile: nobody waits for a lock. A materialized view shows them after
 //! the commit. What creates or drops things takes effect at once and for everybody, so it is refused
-//! inside a transaction. There are no savepoints.
+//! inside a transaction that has read or written. There are no savepoints.
 //!
 //! Several statements in one text are one transaction too, as in Postgres, unless they say `BEGIN`
-//! and `COMMIT` themselves; of these, one that creates or drops things ends it, and a new one begins.
+//! and `COMMIT` themselves. One that creates or drops things, when it has been checked, commits what
+//! came before it, and a new transaction begins: what it has done stays if a later one fails.
 
 use std::sync::Arc;
 
@@ -67,8 +68,8 @@ impl Transaction {
 }
 
 impl Session {
-    /// `BEGIN`.
-    pub(crate) fn begin(&mut self, read_only: bool) -> Outcome {
+    /// `BEGIN`, or `START TRANSACTION`, as `sql` has it.
+    pub(crate) fn begin(&mut self, read_only: bool, sql: &str) -> Outcome {
         self.begin_implicit();
         match &mut self.transaction {
             Transaction::Active(active) if active.implicit => {
@@ -82,7 +83,8 @@ impl Session {
                 .notices
                 .push(Notice::warning(SqlState::ACTIVE_SQL_TRANSACTION, "there is already a transaction in progress")),
         }
-        Outcome::Done("BEGIN".to_owned())
+        let starts = sql.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("START"));
+        Outcome::Done(if starts { "START TRANSACTION" } else { "BEGIN" }.to_owned())
     }
 
     /// Begins a transaction for the statements of one text, if there is none.
@@ -168,14 +170,28 @@ impl Session {
         }
     }
 
-    /// That no transaction is open, for what cannot be rolled back. One that the client knows
-    /// nothing of is committed.
-    pub(crate) async fn leave_transaction(&mut self, statement: &str) -> Result<(), Error> {
+    /// That no transaction is open that the client knows of, for what cannot be rolled back. What
+    /// other statements of the same text have written is committed by [`Session::end_implicit`].
+    pub(crate) fn refuse_in_block(&self, statement: &str) -> Result<(), Error> {
         if self.transaction() == TransactionStatus::Idle {
-            return self.end_implicit().await;
+            return Ok(());
         }
         Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, format!("{statement} cannot run inside a transaction block"))
-            .with_hint("It takes effect at once and cannot be rolled back. Run it before BEGIN or after COMMIT."))
+            .with_hint("It takes effect at once and cannot be rolled back. Run it first, or after COMMIT."))
+    }
+
+    /// That something may be created or dropped now: outside of a transaction block, or within one
+    /// that has read and written nothing yet, since drivers which always open one would else have no
+    /// way to. It takes effect at once, which the client is told.
+    pub(crate) fn admit_definition(&mut self, statement: &str) -> Result<(), Error> {
+        match &self.transaction {
+            Transaction::Active(active) if !active.implicit && active.reader.is_none() => {
+                let message = format!("{statement} takes effect at once and is not undone by ROLLBACK");
+                self.notices.push(Notice::warning(SqlState::ACTIVE_SQL_TRANSACTION, message));
+                Ok(())
+            }
+            _ => self.refuse_in_block(statement),
+        }
     }
 
     /// That writes are allowed.
@@ -231,11 +247,12 @@ impl Session {
 
     /// `SET LOCAL`: the setting goes back when the transaction ends.
     pub(crate) fn remember_local(&mut self, name: &str) {
+        let verb = if name.starts_with("transaction_") { "SET TRANSACTION" } else { "SET LOCAL" };
         match &mut self.transaction {
             Transaction::Active(active) if !active.implicit => active.local.push(name.to_owned()),
             _ => self.notices.push(Notice::warning(
                 SqlState::NO_ACTIVE_SQL_TRANSACTION,
-                "SET LOCAL can only be used in transaction blocks",
+                format!("{verb} can only be used in transaction blocks"),
             )),
         }
     }

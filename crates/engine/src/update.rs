@@ -1,13 +1,11 @@
 //! `UPDATE t SET ... [FROM ...] [WHERE ...] [RETURNING ...]`.
 
-use std::sync::Arc;
-
 use arrow::datatypes::SchemaRef;
 use datafusion::sql::sqlparser::ast;
 
 use crate::bind::ParameterTypes;
 use crate::write::{
-    Computed, Context, Matched, Matching, Returning, TableChange, Target, Visible, check_unique, conform, set_columns,
+    Computed, Context, Matched, Matching, Returning, TableChange, Target, check_unique, conform, set_columns,
 };
 use crate::{Error, SqlState, Tag};
 
@@ -58,19 +56,11 @@ impl TableChange for Update<'_> {
             check_unique(target, &context.reader, &old, &new)?;
         }
         let rows = new.iter().map(arrow::array::RecordBatch::num_rows).sum();
-        let schema = Arc::clone(&target.entry.object.columns);
-        let mut visible = vec![Visible { alias: matching.alias.clone(), schema, batches: new.clone() }];
-        visible.extend(others);
-        let returning = self.returning().rows(context, visible).await?;
+        let returning = self.returning().rows(context, matching.visible(new.clone(), others)).await?;
         Ok(Computed { write: target.write(old, new), rows, returning })
     }
 
     async fn describe(&self, context: &Context<'_>, types: &mut ParameterTypes) -> Result<Option<SchemaRef>, Error> {
-        let matching = self.matching(context)?;
-        let others = matching.describe(context, types).await?;
-        let schema = Arc::clone(&matching.target().entry.object.columns);
-        let mut visible = vec![Visible { alias: matching.alias.clone(), schema, batches: vec![] }];
-        visible.extend(others);
-        self.returning().describe(context, visible, types).await
+        self.matching(context)?.describe(context, &self.returning(), types).await
     }
 }

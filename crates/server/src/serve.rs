@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::num::NonZero;
+use std::time::Duration;
 
 use anyhow::Context;
 use engine::{Config, Engine};
@@ -15,6 +16,9 @@ use crate::arguments::Serve;
 const SESSION_THREADS: usize = 2;
 /// Planning deeply nested expressions recurses.
 const SESSION_STACK_BYTES: usize = 8 * 1024 * 1024;
+
+/// How long the workers may take to end what they are at.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Serves until a signal ends it.
 ///
@@ -52,7 +56,12 @@ async fn serve(options: &Serve) -> anyhow::Result<()> {
     println!("freshet is ready: psql -h {} -p {}", address.ip(), address.port());
     std::io::stdout().flush().context("cannot write to standard output")?;
     postgres_frontend::serve(listener, std::sync::Arc::clone(&engine), shutdown).await?;
-    engine.shutdown();
+    let workers_end = tokio::task::spawn_blocking(move || engine.shutdown());
+    match tokio::time::timeout(SHUTDOWN_TIMEOUT, workers_end).await {
+        Ok(ended) => ended.context("the workers did not end well")?,
+        // Nothing outlives the process yet, so there is nothing to wait for.
+        Err(_) => tracing::warn!("workers are busy, and are not waited for"),
+    }
     tracing::info!("server stopped");
     Ok(())
 }

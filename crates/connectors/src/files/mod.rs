@@ -134,6 +134,10 @@ impl Source for FileSource {
         !self.follow
     }
 
+    fn has_end_now(&self) -> bool {
+        true
+    }
+
     fn open(
         &self,
         from: Option<&Position>,

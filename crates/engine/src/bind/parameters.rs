@@ -12,6 +12,9 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::scalar::ScalarValue;
 
+use sql::PgType;
+use sql::types::NUMERIC_DEFAULT;
+
 use crate::{Error, SqlState};
 
 /// Postgres' bound on parameters of one statement.
@@ -80,12 +83,23 @@ impl ParameterTypes {
         let count = self.0.keys().next_back().copied().unwrap_or(0);
         let text = || Arc::new(Field::new("", DataType::Utf8, true));
         let field = |number| match self.0.get(&number) {
-            Some(Some(field)) if *field.data_type() != DataType::Null => {
-                Arc::new(field.as_ref().clone().with_name("").with_nullable(true))
-            }
+            Some(Some(field)) if *field.data_type() != DataType::Null => Arc::new(without_modifier(field)),
             _ => text(),
         };
         (1..=count).map(field).collect()
+    }
+}
+
+/// A parameter's type has no length and no scale, whatever it is compared with or stored in: it is the
+/// assignment that refuses what is too long.
+fn without_modifier(field: &Field) -> Field {
+    match PgType::from_field(field) {
+        Some(PgType::Varchar(Some(_)) | PgType::Char(_)) => PgType::Varchar(None).field("", true),
+        Some(PgType::Numeric(Some((_, scale)))) => {
+            let (precision, least) = NUMERIC_DEFAULT;
+            Field::new("", DataType::Decimal128(precision, scale.max(least)), true)
+        }
+        _ => field.clone().with_name("").with_nullable(true),
     }
 }
 
@@ -116,10 +130,8 @@ pub(crate) fn with_values(
         return Ok(plan);
     }
     if values.len() < fields.len() {
-        return Err(Error::new(
-            SqlState::PROTOCOL_VIOLATION,
-            format!("the statement needs {} parameters, and {} were given", fields.len(), values.len()),
-        ));
+        let missing = values.len() + 1;
+        return Err(Error::new(SqlState::UNDEFINED_PARAMETER, format!("there is no parameter ${missing}")));
     }
     let value = |(index, value): (usize, &ScalarValue)| {
         let described = fields.get(index).filter(|field| *field.data_type() == value.data_type());

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{CatalogSnapshot, Object, kind_name};
+use sql::ObjectKind;
+
+use super::{CatalogSnapshot, Entry, Object, kind_name};
 use crate::{Error, Notice, SqlState};
 
 /// What a DROP takes away.
@@ -35,6 +37,30 @@ impl CatalogSnapshot {
                 return dependents;
             }
         }
+    }
+
+    /// Whether a dataflow reads what has this OID, directly or through others. Of a source: whether
+    /// it is being read.
+    pub(crate) fn is_maintained(&self, oid: u32) -> bool {
+        let is_dataflow = |kind| matches!(kind, ObjectKind::MaterializedView | ObjectKind::Sink);
+        self.dependents(&[oid]).iter().any(|dependent| is_dataflow(dependent.kind))
+    }
+
+    /// The sources among `oids`, and among what the plain views among them read.
+    pub(crate) fn sources(&self, oids: &BTreeSet<u32>) -> Vec<&Arc<Entry>> {
+        let mut waiting: Vec<u32> = oids.iter().copied().collect();
+        let mut seen = oids.clone();
+        let mut sources = Vec::new();
+        while let Some(entry) = waiting.pop().map(|oid| self.entries.get(&oid)) {
+            match entry {
+                Some(entry) if entry.object.kind == ObjectKind::Source => sources.push(entry),
+                Some(entry) if entry.object.kind == ObjectKind::View => {
+                    waiting.extend(entry.object.depends_on.iter().filter(|oid| seen.insert(**oid)));
+                }
+                _ => {}
+            }
+        }
+        sources
     }
 
     /// What goes when `targets` are dropped; 2BP01 if something else reads them and may not go too.

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use parking_lot::RwLock;
 
+pub(crate) use change::Change;
 pub(crate) use lookup::qualified;
 pub use object::Object;
 pub(crate) use object::{Entry, kind_name};

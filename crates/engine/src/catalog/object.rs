@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use connectors::Source;
 use dataflow::Relation;
 use datafusion::sql::sqlparser::ast;
 use sql::ObjectKind;
@@ -32,12 +33,32 @@ pub struct Object {
     pub depends_on: Vec<u32>,
 }
 
+impl Object {
+    /// A new thing of `public`, without defaults, key or dependencies. `definition`: as the field.
+    pub(crate) fn new(oid: u32, kind: ObjectKind, name: &str, columns: SchemaRef, definition: &str) -> Object {
+        Object {
+            oid,
+            kind,
+            name: name.to_owned(),
+            schema_name: sql::SCHEMA,
+            defaults: vec![None; columns.fields().len()],
+            columns,
+            primary_key: vec![],
+            definition: definition.to_owned(),
+            comment: None,
+            depends_on: vec![],
+        }
+    }
+}
+
 /// An object, and what only the engine needs of it.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) object: Arc<Object>,
     /// Where its rows are: none for a view or a sink.
     pub(crate) relation: Option<Relation>,
+    /// Where a source's rows come from.
+    pub(crate) source: Option<Arc<dyn Source>>,
     /// What is known of its rows.
     pub(crate) properties: plan::Properties,
     /// A view's query, parsed.
@@ -46,6 +67,21 @@ pub(crate) struct Entry {
     pub(crate) defaults: Vec<Option<ast::Expr>>,
     /// The whole `CREATE` statement.
     pub(crate) create_sql: String,
+}
+
+impl Entry {
+    /// An entry without rows, of whose rows nothing is known.
+    pub(crate) fn new(object: Object, create_sql: &str) -> Entry {
+        Entry {
+            object: Arc::new(object),
+            relation: None,
+            source: None,
+            properties: plan::Properties::default(),
+            query: None,
+            defaults: vec![],
+            create_sql: create_sql.to_owned(),
+        }
+    }
 }
 
 /// What people call a kind of thing.

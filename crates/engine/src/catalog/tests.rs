@@ -12,26 +12,8 @@ fn name(name: &str) -> Name {
 }
 
 fn entry(oid: u32, kind: ObjectKind, name: &str, depends_on: &[u32]) -> Entry {
-    let object = Object {
-        oid,
-        kind,
-        name: name.to_owned(),
-        schema_name: "public",
-        columns: Arc::new(Schema::empty()),
-        defaults: vec![],
-        primary_key: vec![],
-        definition: String::new(),
-        comment: None,
-        depends_on: depends_on.to_vec(),
-    };
-    Entry {
-        object: Arc::new(object),
-        relation: None,
-        properties: plan::Properties::default(),
-        query: None,
-        defaults: vec![],
-        create_sql: String::new(),
-    }
+    let object = Object::new(oid, kind, name, Arc::new(Schema::empty()), "");
+    Entry::new(Object { depends_on: depends_on.to_vec(), ..object }, "")
 }
 
 /// orders <- recent (view) <- totals (materialized view) <- alarm (sink); customers apart.

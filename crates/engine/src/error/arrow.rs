@@ -45,8 +45,14 @@ pub(super) fn computing(message: &str) -> Error {
         message.strip_prefix("invalid input syntax for type ").and_then(|rest| rest.split_once(": "))
     {
         Error::new(input_code(name), message)
+    } else if message.starts_with("date/time field value out of range: ") {
+        Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
     } else if lower.contains("too large to store in a decimal") {
         numeric_overflow(message)
+    } else if lower.contains("scalar subquery returned more than one row") {
+        Error::new(SqlState::CARDINALITY_VIOLATION, "more than one row returned by a subquery used as an expression")
+    } else if let Some(unit) = unit(message) {
+        Error::new(SqlState::INVALID_PARAMETER_VALUE, format!("unit \"{unit}\" not recognized"))
     } else if lower.contains("divide by zero") || lower.contains("division by zero") {
         Error::new(SqlState::DIVISION_BY_ZERO, "division by zero")
     } else if lower.contains("overflow") || lower.contains("out of range") {
@@ -56,6 +62,13 @@ pub(super) fn computing(message: &str) -> Error {
     } else {
         Error::new(SqlState::DATA_EXCEPTION, message)
     }
+}
+
+/// The part of a date that there is not: "Date part 'x' not supported", "Unsupported date_trunc
+/// granularity: 'x'. Supported values are ..."
+fn unit(message: &str) -> Option<&str> {
+    let rest = message.split_once("Date part '").or_else(|| message.split_once("date_trunc granularity: '"));
+    rest?.1.split('\'').next()
 }
 
 /// A number that left its type's range.

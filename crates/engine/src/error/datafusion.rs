@@ -28,8 +28,9 @@ impl From<DataFusionError> for Error {
             DataFusionError::NotImplemented(message) => not_implemented(&message),
             DataFusionError::Plan(message) => planning(&message),
             DataFusionError::Execution(message) => computing(&message),
+            // The last line says what was asked for; those before it, who has how much.
             DataFusionError::ResourcesExhausted(message) => Error::new(SqlState::OUT_OF_MEMORY, "out of memory")
-                .with_detail(message)
+                .with_detail(message.lines().last().unwrap_or(&message).trim_start_matches("Error: "))
                 .with_hint("The server's --memory limits what queries may use together."),
             DataFusionError::IoError(error) => Error::new(SqlState::IO_ERROR, error.to_string()),
             DataFusionError::Configuration(message) => Error::new(SqlState::INVALID_PARAMETER_VALUE, message),
@@ -161,6 +162,9 @@ fn planning(message: &str) -> Error {
     if let Some(error) = undefined_function(message) {
         return error;
     }
+    if let Some(error) = clause(line) {
+        return error;
+    }
     if lower.contains("must be in group by") || lower.contains("must appear in the group by") {
         let column = line.split("column \"").nth(1).and_then(|rest| rest.split('"').next());
         return match column {
@@ -173,6 +177,9 @@ fn planning(message: &str) -> Error {
     }
     if let Some(rest) = line.strip_prefix("cannot cast type ") {
         return Error::new(SqlState::CANNOT_COERCE, format!("cannot cast type {rest}"));
+    }
+    if lower.contains(" not recognized for type ") {
+        return Error::new(SqlState::INVALID_PARAMETER_VALUE, line);
     }
     if lower.contains("ambiguous") {
         return Error::new(SqlState::AMBIGUOUS_COLUMN, line);
@@ -219,6 +226,33 @@ fn planning(message: &str) -> Error {
         return Error::new(SqlState::DATATYPE_MISMATCH, line);
     }
     Error::new(SqlState::SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION, line)
+}
+
+/// What a clause or a subquery cannot be.
+fn clause(line: &str) -> Option<Error> {
+    let number = |before: &str| line.strip_prefix(before)?.split([',', ' ']).next();
+    let (code, message) = if let Some(position) = number("Order by column out of bounds, specified: ") {
+        (SqlState::INVALID_COLUMN_REFERENCE, format!("ORDER BY position {position} is not in select list"))
+    } else if let Some(position) = number("Cannot find column with position ") {
+        (SqlState::INVALID_COLUMN_REFERENCE, format!("GROUP BY position {position} is not in select list"))
+    } else if line.starts_with("LIMIT must be >= 0") {
+        (SqlState::INVALID_ROW_COUNT_IN_LIMIT_CLAUSE, "LIMIT must not be negative".to_owned())
+    } else if line.starts_with("OFFSET must be >=") {
+        (SqlState::INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE, "OFFSET must not be negative".to_owned())
+    } else if line.starts_with("For SELECT DISTINCT, ORDER BY expressions ") {
+        let message = "for SELECT DISTINCT, ORDER BY expressions must appear in select list".to_owned();
+        (SqlState::INVALID_COLUMN_REFERENCE, message)
+    } else if line.starts_with("SELECT DISTINCT ON expressions must match initial ORDER BY expressions") {
+        (SqlState::INVALID_COLUMN_REFERENCE, line.to_owned())
+    } else if line.starts_with("Too many columns! The subquery should only return one column") {
+        (SqlState::SYNTAX_ERROR, "subquery must return only one column".to_owned())
+    } else {
+        let (_, given) = line.split_once("Cannot create filter with non-boolean predicate")?;
+        let (_, data_type) = given.rsplit_once(" returning ")?;
+        let given = type_name(data_type);
+        (SqlState::DATATYPE_MISMATCH, format!("argument of WHERE must be type boolean, not type {given}"))
+    };
+    Some(Error::new(code, message))
 }
 
 /// "Cannot coerce arithmetic expression Utf8 + Int64 to valid types" and its kin.
@@ -286,6 +320,9 @@ fn not_implemented(message: &str) -> Error {
     match line.strip_prefix("Physical plan does not support logical expression ") {
         Some(expression) => {
             let kind = expression.split('(').next().unwrap_or(expression);
+            if kind == "WindowFunction" {
+                return Error::new(SqlState::WINDOWING_ERROR, "window functions are not allowed in WHERE");
+            }
             Error::unsupported(format!("a subquery in this place ({kind}) is not supported yet"))
         }
         None => Error::unsupported(line),

@@ -33,6 +33,7 @@ impl From<sql::Error> for Error {
             sql::Error::DuplicateColumn(_) => Error::new(SqlState::DUPLICATE_COLUMN, message),
             sql::Error::UndefinedRelation(_) => Error::new(SqlState::UNDEFINED_TABLE, message),
             sql::Error::UndefinedType(_) => Error::new(SqlState::UNDEFINED_OBJECT, message),
+            sql::Error::InvalidParameter(_) => Error::new(SqlState::INVALID_PARAMETER_VALUE, message),
             sql::Error::InvalidDefinition(_) => Error::new(SqlState::INVALID_TABLE_DEFINITION, message),
             sql::Error::DataFusion(error) => Error::from(error),
         }

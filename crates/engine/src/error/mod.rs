@@ -26,6 +26,7 @@ mod datafusion;
 mod layers;
 mod sqlstate;
 
+use ::datafusion::sql::sqlparser::tokenizer::Span;
 pub use sqlstate::SqlState;
 
 /// A failure as a Postgres client sees it.
@@ -125,6 +126,11 @@ impl Error {
     pub(crate) fn about_constraint(mut self, constraint: &str) -> Error {
         self.context.get_or_insert_default().constraint = Some(constraint.to_owned());
         self
+    }
+
+    /// At a part of the statement's text, if it is known which.
+    pub(crate) fn at(self, span: Span) -> Error {
+        self.at_line(span.start.line, span.start.column)
     }
 
     /// At a line and a column of the statement's text, each from 1.

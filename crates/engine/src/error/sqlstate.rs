@@ -1,6 +1,6 @@
 //! The SQLSTATEs that Freshet gives, by Postgres' names for them.
 //!
-//! Source: <https://www.postgresql.org/docs/18/errcodes-appendix.html>.
+//! Source: <https://www.postgresql.org/docs/15/errcodes-appendix.html>.
 
 use std::fmt;
 
@@ -35,6 +35,10 @@ impl SqlState {
     pub const INVALID_PARAMETER_VALUE: SqlState = SqlState("22023");
     /// `invalid_text_representation`
     pub const INVALID_TEXT_REPRESENTATION: SqlState = SqlState("22P02");
+    /// `invalid_row_count_in_limit_clause`
+    pub const INVALID_ROW_COUNT_IN_LIMIT_CLAUSE: SqlState = SqlState("2201W");
+    /// `invalid_row_count_in_result_offset_clause`
+    pub const INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE: SqlState = SqlState("2201X");
     /// `not_null_violation`
     pub const NOT_NULL_VIOLATION: SqlState = SqlState("23502");
     /// `unique_violation`
@@ -91,6 +95,8 @@ impl SqlState {
     pub const INVALID_COLUMN_REFERENCE: SqlState = SqlState("42P10");
     /// `invalid_table_definition`
     pub const INVALID_TABLE_DEFINITION: SqlState = SqlState("42P16");
+    /// `windowing_error`
+    pub const WINDOWING_ERROR: SqlState = SqlState("42P20");
     /// `indeterminate_datatype`
     pub const INDETERMINATE_DATATYPE: SqlState = SqlState("42P18");
     /// `insufficient_resources`

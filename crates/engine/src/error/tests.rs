@@ -12,6 +12,41 @@ fn check(error: impl Into<Error>, code: &str, message: &str) {
 }
 
 #[test]
+fn clauses_and_subqueries() {
+    for (line, code, message) in [
+        ("Order by column out of bounds, specified: 2, max: 1", "42P10", "ORDER BY position 2 is not in select list"),
+        (
+            "Cannot find column with position 3 in SELECT clause. Valid columns: 1 to 1",
+            "42P10",
+            "GROUP BY position 3 is not in select list",
+        ),
+        ("LIMIT must be >= 0, '-1' was provided", "2201W", "LIMIT must not be negative"),
+        (
+            "Too many columns! The subquery should only return one column: t.a, t.b",
+            "42601",
+            "subquery must return only one column",
+        ),
+        (
+            "Cannot create filter with non-boolean predicate 't.a' returning Decimal128(5, 2)",
+            "42804",
+            "argument of WHERE must be type boolean, not type numeric",
+        ),
+    ] {
+        check(DataFusionError::Plan(line.into()), code, message);
+    }
+    check(
+        DataFusionError::Execution("Scalar subquery returned more than one row".into()),
+        "21000",
+        "more than one row returned by a subquery used as an expression",
+    );
+    check(
+        DataFusionError::Execution("Date part 'nosuch' not supported".into()),
+        "22023",
+        "unit \"nosuch\" not recognized",
+    );
+}
+
+#[test]
 fn values_that_do_not_fit() {
     check(ArrowError::DivideByZero, "22012", "division by zero");
     check(

@@ -6,6 +6,7 @@
 
 mod pending;
 mod scan;
+mod source;
 mod table;
 
 use std::collections::BTreeMap;

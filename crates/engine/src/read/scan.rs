@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
+use connectors::Source;
 use dataflow::Relation;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -19,6 +20,7 @@ use datafusion::physical_plan::{
 };
 
 use super::Reader;
+use super::source::SourceRows;
 use crate::Error;
 
 /// Batches that a blocking scan may be ahead of its reader.
@@ -31,6 +33,8 @@ const PART_ROWS_BITS: u32 = 40;
 pub(super) enum Part {
     /// A partition of the relation. Blocking: its rows are read from outside.
     Partition { partition: usize, is_blocking: bool },
+    /// All that a source has now.
+    Source(Arc<dyn Source>),
     /// These.
     Rows(Vec<RecordBatch>),
 }
@@ -76,6 +80,7 @@ impl RelationScan {
                 let scan = self.relation.scan(*partition, self.reader.epoch(), &relation_columns);
                 Box::new(scan.map(|batch| batch.map_err(Error::from)))
             }
+            Part::Source(source) => Box::new(SourceRows::new(&self.name, source, relation_columns)),
             Part::Rows(batches) => {
                 let project = move |batch: RecordBatch| Ok(batch.project(&relation_columns)?);
                 Box::new(batches.clone().into_iter().map(project))
@@ -138,7 +143,7 @@ impl ExecutionPlan for RelationScan {
     fn execute(&self, partition: usize, _context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let schema = Arc::clone(&self.schema);
         let batches = self.batches(partition);
-        if let Some(Part::Partition { is_blocking: true, .. }) = self.parts.get(partition) {
+        if let Some(Part::Source(_) | Part::Partition { is_blocking: true, .. }) = self.parts.get(partition) {
             let mut stream = RecordBatchReceiverStream::builder(schema, BATCHES_AHEAD);
             let sender = stream.tx();
             stream.spawn_blocking(move || {

@@ -74,6 +74,11 @@ impl RelationTable {
 
     fn partitions(&self) -> Vec<Part> {
         let is_blocking = self.entry.object.kind == ObjectKind::Source;
+        if let Some(source) = self.entry.source.as_ref().filter(|source| source.has_end_now())
+            && !self.reader.catalog.is_maintained(self.entry.object.oid)
+        {
+            return vec![Part::Source(Arc::clone(source))];
+        }
         (0..self.relation.partitions()).map(|partition| Part::Partition { partition, is_blocking }).collect()
     }
 

@@ -1,5 +1,10 @@
 //! The settings that clients of Postgres and RisingWave send, and what they may be set to.
 
+/// The version of Postgres that clients may count on.
+pub const SERVER_VERSION: &str = "15.0";
+/// The same as a number.
+pub const SERVER_VERSION_NUMBER: &str = "150000";
+
 /// A setting.
 #[derive(Debug)]
 pub(super) struct Known {
@@ -26,6 +31,8 @@ pub(super) enum Rule {
     OneOf(&'static [&'static str]),
     /// Postgres has other values, but Freshet only these.
     Only(&'static [&'static str]),
+    /// An isolation level: all that snapshot isolation is enough for are that.
+    Isolation,
     /// A time zone's name or offset.
     Zone,
     /// It says something about the server and cannot be set.
@@ -36,7 +43,11 @@ const fn known(name: &'static str, default: &'static str, rule: Rule, about: &'s
     Known { name, default, rule, about }
 }
 
-const ISOLATION: &[&str] = &["serializable", "repeatable read", "read committed", "read uncommitted"];
+/// What snapshot isolation is called in Postgres.
+pub(super) const SNAPSHOT: &str = "repeatable read";
+/// Promises more than snapshot isolation keeps.
+pub(super) const SERIALIZABLE: &str = "serializable";
+pub(super) const ISOLATION: &[&str] = &[SERIALIZABLE, SNAPSHOT, "read committed", "read uncommitted"];
 const LEVELS: &[&str] =
     &["debug5", "debug4", "debug3", "debug2", "debug1", "log", "info", "notice", "warning", "error"];
 const ACCEPTED: &str = "Accepted for compatibility; has no effect.";
@@ -60,7 +71,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("default_table_access_method", "heap", Rule::Text, ACCEPTED),
     known("default_tablespace", "", Rule::Text, ACCEPTED),
     known("default_transaction_deferrable", "off", Rule::Switch, ACCEPTED),
-    known("default_transaction_isolation", "serializable", Rule::OneOf(ISOLATION), "Every level is granted."),
+    known("default_transaction_isolation", SNAPSHOT, Rule::Isolation, "Weaker levels are granted as this one."),
     known("default_transaction_read_only", "off", Rule::Switch, "Whether new transactions refuse writes."),
     known("extra_float_digits", "1", Rule::Number(-15, 3), ACCEPTED),
     known("idle_in_transaction_session_timeout", "0", Rule::Duration, ACCEPTED),
@@ -86,8 +97,8 @@ pub(super) const KNOWN: &[Known] = &[
     known("rw_implicit_flush", "on", Rule::Switch, "A session always reads its own writes."),
     known("search_path", "\"$user\", public", Rule::Text, "Accepted; names are looked up in public and pg_catalog."),
     known("server_encoding", "UTF8", Rule::Fixed, "The server's character set."),
-    known("server_version", "18.1", Rule::Fixed, "The version of Postgres that clients may count on."),
-    known("server_version_num", "180001", Rule::Fixed, "The same as a number."),
+    known("server_version", SERVER_VERSION, Rule::Fixed, "The version of Postgres that clients may count on."),
+    known("server_version_num", SERVER_VERSION_NUMBER, Rule::Fixed, "The same as a number."),
     known("session_authorization", "", Rule::Fixed, "The user."),
     known("session_replication_role", "origin", Rule::OneOf(&["origin", "replica", "local"]), ACCEPTED),
     known("sink_decouple", "default", Rule::Text, ACCEPTED),
@@ -103,7 +114,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("TimeZone", "UTC", Rule::Zone, "The zone in which timestamptz is written and read."),
     known("timezone_abbreviations", "Default", Rule::Text, ACCEPTED),
     known("transaction_deferrable", "off", Rule::Switch, ACCEPTED),
-    known("transaction_isolation", "serializable", Rule::OneOf(ISOLATION), "Every level is granted."),
+    known("transaction_isolation", SNAPSHOT, Rule::Isolation, "Weaker levels are granted as this one."),
     known("transaction_read_only", "off", Rule::Switch, "Whether the transaction refuses writes."),
     known("transaction_timeout", "0", Rule::Duration, ACCEPTED),
     known("visibility_mode", "default", Rule::Text, ACCEPTED),

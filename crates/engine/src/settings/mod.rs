@@ -17,7 +17,8 @@ use parking_lot::RwLock;
 
 use crate::nearest::nearest;
 use crate::{Error, SqlState};
-use known::{KNOWN, Known, Rule};
+use known::{ISOLATION, KNOWN, Known, Rule, SERIALIZABLE, SNAPSHOT};
+pub use known::{SERVER_VERSION, SERVER_VERSION_NUMBER};
 pub(crate) use statement::{discard, run};
 
 /// A session's settings. A clone is another handle on the same ones.
@@ -49,7 +50,7 @@ impl Settings {
 
     /// A duration; none if it is not set.
     pub(crate) fn duration(&self, name: &str) -> Option<Duration> {
-        let milliseconds = self.get(name)?.parse().ok()?;
+        let milliseconds = u64::try_from(milliseconds(&self.get(name)?)?).ok()?;
         (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
     }
 
@@ -160,11 +161,14 @@ fn check(known: &Known, value: &str) -> Result<String, Error> {
                 ))
             }
         }
-        Rule::Duration => milliseconds(value).map(|number| number.to_string()).ok_or_else(invalid),
-        Rule::OneOf(values) => {
-            let hint = || format!("Available values: {}.", values.join(", "));
-            one_of(values).ok_or_else(|| invalid().with_hint(hint()))
-        }
+        Rule::Duration => duration(known, value),
+        Rule::OneOf(values) => one_of(values).ok_or_else(|| invalid().with_hint(available(values))),
+        Rule::Isolation => match one_of(ISOLATION).as_deref() {
+            Some(SERIALIZABLE) => Err(Error::unsupported(format!("{name} = {SERIALIZABLE} is not supported yet"))
+                .with_hint("The strongest level is repeatable read: snapshot isolation.")),
+            Some(_) => Ok(SNAPSHOT.to_owned()),
+            None => Err(invalid().with_hint(available(ISOLATION))),
+        },
         Rule::Only(values) => match one_of(values) {
             // All spellings of what there is are the same.
             Some(_) => Ok(known.default.to_owned()),
@@ -178,20 +182,45 @@ fn check(known: &Known, value: &str) -> Result<String, Error> {
     }
 }
 
-/// `500`, `500ms`, `5s`, `5min`, `1h`, `1d`.
-fn milliseconds(value: &str) -> Option<u64> {
-    let value = value.trim();
-    let digits = value.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(value.len());
-    let number: u64 = value[..digits].parse().ok()?;
-    let unit = match value[digits..].trim() {
-        "" | "ms" => 1,
-        "s" => 1_000,
-        "min" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
+fn available(values: &[&str]) -> String {
+    format!("Available values: {}.", values.join(", "))
+}
+
+/// Units of time in milliseconds, largest first.
+const UNITS: [(&str, i64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000), ("ms", 1)];
+
+/// A duration as Postgres shows it: in the largest unit of which it is a whole number.
+fn duration(known: &Known, value: &str) -> Result<String, Error> {
+    let name = known.name;
+    let Some(milliseconds) = milliseconds(value) else {
+        let error = Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("invalid value for parameter \"{name}\": \"{value}\""),
+        );
+        return Err(error.with_hint("Valid units for this parameter are \"ms\", \"s\", \"min\", \"h\", and \"d\"."));
     };
-    number.checked_mul(unit).filter(|number| i32::try_from(*number).is_ok())
+    if !(0..=i64::from(i32::MAX)).contains(&milliseconds) {
+        return Err(Error::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("{milliseconds} ms is outside the valid range for parameter \"{name}\" (0 .. {})", i32::MAX),
+        ));
+    }
+    let whole = UNITS.iter().find(|(_, unit)| milliseconds > 0 && milliseconds % unit == 0);
+    Ok(whole.map_or_else(|| "0".to_owned(), |(name, unit)| format!("{}{name}", milliseconds / unit)))
+}
+
+/// `500`, `500ms`, `1.5s`, `5min`, `1h`, `1d`.
+fn milliseconds(value: &str) -> Option<i64> {
+    let value = value.trim();
+    let is_number = |letter: char| letter.is_ascii_digit() || matches!(letter, '.' | '-' | '+');
+    let digits = value.find(|letter| !is_number(letter)).unwrap_or(value.len());
+    let number: f64 = value[..digits].parse().ok()?;
+    let unit = match value[digits..].trim() {
+        "" => 1,
+        name => UNITS.iter().find(|(unit, _)| *unit == name)?.1,
+    };
+    // What is too large becomes the largest number, which is out of range, too.
+    Some((number * unit as f64).round() as i64)
 }
 
 /// The zone as Arrow reads it.

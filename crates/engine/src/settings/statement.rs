@@ -6,7 +6,8 @@ use crate::session::Session;
 use crate::{Error, Outcome, TransactionStatus};
 
 /// Sets a setting, or sets it back.
-pub(crate) fn run(session: &mut Session, set: &Set) -> Result<Outcome, Error> {
+pub(crate) fn run(session: &mut Session, set: &Set, sql: &str) -> Result<Outcome, Error> {
+    let resets = sql.get(..5).is_some_and(|word| word.eq_ignore_ascii_case("RESET"));
     let settings = session.info.settings.clone();
     if set.local && session.transaction() == TransactionStatus::Idle {
         // Without a transaction it would go back at once: there is only the warning.
@@ -17,7 +18,7 @@ pub(crate) fn run(session: &mut Session, set: &Set) -> Result<Outcome, Error> {
     if set.local {
         session.remember_local(&set.name);
     }
-    Ok(Outcome::Done("SET".to_owned()))
+    Ok(Outcome::Done(if resets { "RESET" } else { "SET" }.to_owned()))
 }
 
 /// `DISCARD` and `DEALLOCATE ALL`. Plans and prepared statements are the frontend's to forget, and
@@ -31,7 +32,8 @@ pub(crate) async fn discard(session: &mut Session, sql: &str) -> Result<Outcome,
         [_, "SEQUENCES", ..] => "DISCARD SEQUENCES",
         [_, "TEMP" | "TEMPORARY", ..] => "DISCARD TEMP",
         _ => {
-            session.leave_transaction("DISCARD ALL").await?;
+            session.refuse_in_block("DISCARD ALL")?;
+            session.end_implicit().await?;
             session.info.settings.set("all", None)?;
             "DISCARD ALL"
         }

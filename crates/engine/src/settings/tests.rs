@@ -21,7 +21,14 @@ fn values_are_checked() {
     assert_eq!(code("extra_float_digits", "4"), Err("22023"));
     assert_eq!(code("statement_timeout", "5min"), Ok(()));
     assert_eq!(settings.duration("statement_timeout"), Some(Duration::from_secs(300)));
-    assert_eq!(code("statement_timeout", "soon"), Err("22023"));
+    assert_eq!(settings.get("statement_timeout").as_deref(), Some("5min"));
+    assert_eq!(code("statement_timeout", "1.5s"), Ok(()));
+    assert_eq!(settings.get("statement_timeout").as_deref(), Some("1500ms"));
+    for wrong in ["soon", "5 parsecs", "-1", "3000000000", ""] {
+        assert_eq!(code("statement_timeout", wrong), Err("22023"), "{wrong}");
+    }
+    assert_eq!(code("statement_timeout", "0"), Ok(()));
+    assert_eq!(settings.duration("statement_timeout"), None);
     assert_eq!(code("client_encoding", "utf-8"), Ok(()));
     assert_eq!(code("client_encoding", "latin1"), Err("0A000"));
     assert_eq!(code("server_version", "9"), Err("55P02"));
@@ -29,6 +36,10 @@ fn values_are_checked() {
     assert_eq!(code("default_transaction_read_only", "yes"), Ok(()));
     assert!(settings.is_on("default_transaction_read_only"));
     assert_eq!(code("my_app.user", "7"), Ok(()));
+    assert_eq!(code("transaction_isolation", "READ committed"), Ok(()));
+    assert_eq!(settings.get("transaction_isolation").as_deref(), Some("repeatable read"));
+    assert_eq!(code("default_transaction_isolation", "serializable"), Err("0A000"));
+    assert_eq!(code("default_transaction_isolation", "none"), Err("22023"));
     let error = settings.set("aplication_name", Some("x")).expect_err("unknown");
     assert_eq!((error.code.0, error.hint.as_deref()), ("42704", Some("Perhaps you meant \"application_name\".")));
 }

@@ -129,6 +129,9 @@ fn not_held(epoch: Epoch, oldest: Epoch, newest: Epoch) -> Error {
     error.with_detail(format!("The oldest epoch that can be read is {oldest}, the newest is {newest}."))
 }
 
+/// Changed rows that are made ready at once, but for those of a larger epoch.
+const ROWS_READY: usize = 65_536;
+
 /// What is to be sent next.
 enum Piece {
     /// One partition of the rows that were there at the start, and then the others.
@@ -192,18 +195,22 @@ impl Subscription {
         self.dropped.as_ref().is_some_and(|(engine, oid)| engine.catalog().snapshot().object(*oid).is_none())
     }
 
-    /// Makes ready what the epochs up to `now` changed.
+    /// Makes ready what the epochs up to `now` changed; of very much, only the first part, so that
+    /// a client which has fallen behind catches up without all of it in memory at once.
     fn collect(&mut self, now: Epoch) -> Result<(), Error> {
-        for epoch in self.at.0 + 1..=now.0 {
-            let changes = self.relation.changes(Epoch(epoch - 1), Epoch(epoch))?;
+        let mut rows = 0;
+        while self.at < now && rows < ROWS_READY {
+            let epoch = self.at.next();
+            let changes = self.relation.changes(self.at, epoch)?;
+            rows += changes.iter().map(ChangeBatch::len).sum::<usize>();
             if !changes.is_empty() {
-                self.ready.push_back(Piece::Changes { epoch: Epoch(epoch), changes: changes.into() });
+                self.ready.push_back(Piece::Changes { epoch, changes: changes.into() });
             }
+            self.at = epoch;
         }
         if self.progress {
-            self.ready.push_back(Piece::Progress(now));
+            self.ready.push_back(Piece::Progress(self.at));
         }
-        self.at = now;
         Ok(())
     }
 

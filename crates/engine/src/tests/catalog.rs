@@ -22,6 +22,10 @@ async fn names_are_taken_and_freed() {
         DROP TABLE
         > DROP TABLE t
         ERROR 42P01: table \"t\" does not exist
+        > CREATE TABLE twice (a int); CREATE TABLE other (a int); DROP TABLE twice, other, twice
+        CREATE TABLE
+        CREATE TABLE
+        DROP TABLE
         > CREATE TABLE other.t (a int)
         ERROR 3F000: schema \"other\" does not exist
         HINT: There is one schema to create things in: public.

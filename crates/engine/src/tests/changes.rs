@@ -37,10 +37,13 @@ async fn inserts_defaults_and_casts() {
         > INSERT INTO t (id, nme) VALUES (1, 'x')
         ERROR 42703: column \"nme\" of relation \"t\" does not exist
         HINT: Perhaps you meant to reference the column \"name\".
+        POSITION: 20
         > INSERT INTO t (id) VALUES (1, 2)
         ERROR 42601: INSERT has more expressions than target columns
+        POSITION: 31
         > INSERT INTO t (id, name) VALUES (1)
         ERROR 42601: INSERT has more target columns than expressions
+        POSITION: 20
         > INSERT INTO t (id) SELECT name FROM t
         ERROR 42804: column \"id\" is of type bigint but expression is of type character varying(5)
         HINT: You will need to rewrite or cast the expression.
@@ -195,6 +198,7 @@ async fn updates_and_deletes_without_a_key() {
         > UPDATE t SET a = b
         ERROR 42804: column \"a\" is of type integer but expression is of type text
         HINT: You will need to rewrite or cast the expression.
+        POSITION: 18
         > DELETE FROM t WHERE nope = 1
         ERROR 42703: column \"nope\" does not exist
         POSITION: 21
@@ -254,6 +258,7 @@ async fn only_tables_are_changed() {
         ERROR 42809: cannot change materialized view \"m\"
         > DELETE FROM x
         ERROR 42P01: relation \"x\" does not exist
+        POSITION: 13
         ",
     )
     .await;

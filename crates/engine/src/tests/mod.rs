@@ -7,6 +7,7 @@ mod catalog;
 mod changes;
 mod parameters;
 mod queries;
+mod sources;
 mod subscriptions;
 mod transactions;
 
@@ -64,6 +65,9 @@ async fn run(session: &mut Session, sql: &str) -> String {
             let _ = writeln!(shown, "{}: {}", notice.severity, notice.message);
             for detail in notice.detail.iter().flat_map(|detail| detail.lines()) {
                 let _ = writeln!(shown, "DETAIL: {detail}");
+            }
+            if let Some(hint) = &notice.hint {
+                let _ = writeln!(shown, "HINT: {hint}");
             }
         }
         match result {

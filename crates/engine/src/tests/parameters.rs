@@ -35,6 +35,7 @@ async fn types_are_inferred() {
     let engine = engine();
     let mut session = engine.connect("someone", "dev").expect("the database is there");
     run(&mut session, "CREATE TABLE t (id uuid PRIMARY KEY, n smallint, at timestamptz, name text)").await;
+    run(&mut session, "CREATE TABLE w (v varchar(3), p numeric(10, 2), c char(2))").await;
     for (sql, expected) in [
         ("SELECT n, at FROM t WHERE id = $1 AND n > $2", "(uuid, smallint) -> n smallint, at timestamp with time zone"),
         ("SELECT $1::int AS x, $2", "(integer, text) -> x integer, ?column? text"),
@@ -50,6 +51,7 @@ async fn types_are_inferred() {
             "INSERT INTO t (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET name = $2 WHERE t.n = $3",
             "(uuid, text, smallint) -> nothing",
         ),
+        ("INSERT INTO w VALUES ($1, $2, $3)", "(character varying, numeric(38,10), character varying) -> nothing"),
         ("SHOW timezone", "() -> TimeZone text"),
         ("EXPLAIN SELECT 1", "() -> QUERY PLAN text"),
         (
@@ -70,6 +72,7 @@ async fn values_are_bound() {
     let engine = engine();
     let mut session = engine.connect("someone", "dev").expect("the database is there");
     run(&mut session, "CREATE TABLE t (id int PRIMARY KEY, name text)").await;
+    run(&mut session, "CREATE TABLE w (v varchar(3))").await;
     let number = |number: i32| ScalarValue::Int32(Some(number));
     let text = |text: &str| ScalarValue::from(text);
     for (sql, values, expected) in [
@@ -86,6 +89,12 @@ async fn values_are_bound() {
             vec![text("x"), number(1), text("y")],
             "x!|y\nUPDATE 1\n",
         ),
+        (
+            "INSERT INTO w VALUES ($1)",
+            vec![text("abcd")],
+            "ERROR 22001: value too long for type character varying(3)\n",
+        ),
+        ("INSERT INTO w VALUES ($1) RETURNING v", vec![text("abc")], "abc\nINSERT 0 1\n"),
         ("DELETE FROM t WHERE id IN ($1, $2)", vec![number(1), number(3)], "DELETE 2\n"),
         (
             "INSERT INTO t VALUES ($1, 'x') ON CONFLICT (id) DO UPDATE SET name = $2 RETURNING *",

@@ -102,11 +102,11 @@ async fn settings() {
     check(
         "
         > SHOW server_version; SHOW TimeZone; SHOW transaction_isolation
-        18.1
+        15.0
         SHOW
         UTC
         SHOW
-        serializable
+        repeatable read
         SHOW
         > SET TIME ZONE 'Europe/Berlin'; SHOW timezone
         SET
@@ -116,7 +116,7 @@ async fn settings() {
         ERROR 42704: unrecognized configuration parameter \"statment_timeout\"
         HINT: Perhaps you meant \"statement_timeout\".
         > RESET ALL; SHOW timezone
-        SET
+        RESET
         UTC
         SHOW
         > SET application_name = 'x'; DEALLOCATE ALL; DISCARD PLANS; SHOW application_name; DISCARD ALL; SHOW application_name
@@ -141,7 +141,7 @@ async fn plans_are_explained() {
         > CREATE TABLE t (a int, b int)
         CREATE TABLE
         > EXPLAIN SELECT a, b FROM t WHERE a > 1
-        Filter: a@0 > 1
+        Filter: a > 1
         -> Get t [a, b]
         EXPLAIN
         > EXPLAIN CREATE MATERIALIZED VIEW v AS SELECT a FROM t ORDER BY a LIMIT 1

@@ -141,11 +141,18 @@ async fn transaction_blocks() {
         BEGIN
         WARNING: there is already a transaction in progress
         BEGIN
+        > CREATE TABLE early (a int)
+        WARNING: CREATE TABLE takes effect at once and is not undone by ROLLBACK
+        CREATE TABLE
+        > INSERT INTO early VALUES (1)
+        INSERT 0 1
         > CREATE TABLE t (a int)
         ERROR 25001: CREATE TABLE cannot run inside a transaction block
-        HINT: It takes effect at once and cannot be rolled back. Run it before BEGIN or after COMMIT.
+        HINT: It takes effect at once and cannot be rolled back. Run it first, or after COMMIT.
         > ROLLBACK
         ROLLBACK
+        > SELECT * FROM early
+        SELECT 0
         > SAVEPOINT s
         ERROR 0A000: SAVEPOINT is not supported yet
         POSITION: 1
@@ -209,6 +216,20 @@ async fn several_statements_are_one_transaction() {
         SELECT 1
         DELETE 1
         3
+        SELECT 1
+        > INSERT INTO t VALUES (20); CREATE TABLE t (a int)
+        INSERT 0 1
+        ERROR 42P07: relation \"t\" already exists
+        > INSERT INTO t VALUES (20); CREATE TABLE IF NOT EXISTS t (a int); SELECT 1 / 0
+        INSERT 0 1
+        NOTICE: relation \"t\" already exists, skipping
+        CREATE TABLE
+        ERROR 22012: division by zero
+        > INSERT INTO t VALUES (20); DROP TABLE nosuch
+        INSERT 0 1
+        ERROR 42P01: table \"nosuch\" does not exist
+        > SELECT count(*) FROM t WHERE id = 20
+        0
         SELECT 1
         > INSERT INTO t VALUES (9); COMMIT; SELECT count(*) FROM t
         INSERT 0 1

@@ -8,11 +8,11 @@ use arrow::compute::take_record_batch;
 use arrow::datatypes::{Int64Type, Schema, SchemaRef};
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::ast::{self, Spanned};
 
 use super::assign::{assign_column, is_unknown_literal, note_assigned};
 use super::query::{parse_query, quoted, select_of};
-use super::{Context, Target, Visible};
+use super::{Context, Returning, Target, Visible};
 use crate::bind::{ParameterTypes, fold, with_types, with_values};
 use crate::query::{collect, typed};
 use crate::read::RelationTable;
@@ -25,7 +25,7 @@ const TARGET: &str = "freshet target";
 pub(crate) struct Matching<'a> {
     target: Target,
     /// What the statement calls the target.
-    pub(crate) alias: String,
+    alias: String,
     others: &'a [ast::TableWithJoins],
     condition: Option<&'a ast::Expr>,
     set: Vec<(usize, ast::Expr)>,
@@ -103,16 +103,26 @@ impl<'a> Matching<'a> {
         Ok(matched)
     }
 
-    /// Notes the types of parameters, and gives what `RETURNING` sees beside the target.
+    /// What `RETURNING` sees: the target's rows, and what was found with them.
+    pub(crate) fn visible(&self, rows: Vec<RecordBatch>, others: Vec<Visible>) -> Vec<Visible> {
+        let schema = Arc::clone(&self.target.entry.object.columns);
+        let mut visible = vec![Visible { alias: self.alias.clone(), schema, batches: rows }];
+        visible.extend(others);
+        visible
+    }
+
+    /// Notes the types of parameters, and gives the columns that `returning` returns.
     pub(crate) async fn describe(
         &self,
         context: &Context<'_>,
+        returning: &Returning<'_>,
         types: &mut ParameterTypes,
-    ) -> Result<Vec<Visible>, Error> {
+    ) -> Result<Option<SchemaRef>, Error> {
         let plan = self.bind(context, types).await?;
         types.infer(&plan)?;
         let plan = self.assigned(context, with_types(plan, &types.fields())?)?;
-        Ok(self.others_in(&plan))
+        let visible = self.visible(vec![], self.others_in(&plan));
+        returning.describe(context, visible, types).await
     }
 
     /// Binds `SELECT *, new values FROM target, others WHERE condition`.
@@ -144,7 +154,9 @@ impl<'a> Matching<'a> {
                 None => value,
                 Some((place, (column, expression))) => {
                     let to = self.target.entry.object.columns.field(*column);
-                    assign_column(value, from, is_unknown_literal(expression), to)?.alias(value_name(place))
+                    assign_column(value, from, is_unknown_literal(expression), to)
+                        .map_err(|error| error.at(expression.span()))?
+                        .alias(value_name(place))
                 }
             });
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use dataflow::{Relation, Write};
-use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::ast::{self, Spanned};
 use plan::RelationId;
 use sql::{Name, ObjectKind};
 
@@ -22,8 +22,7 @@ pub(crate) struct Target {
 impl Target {
     /// The table of this name. `doing`: "insert into", "update" or "delete from".
     pub(crate) fn find(reader: &Reader, name: &ast::ObjectName, doing: &str) -> Result<Target, Error> {
-        let name = name_of(name)?;
-        let entry = reader.catalog.get(&name)?;
+        let entry = reader.catalog.get(&name_of(name)?).map_err(|error| error.at(name.span()))?;
         let object = &entry.object;
         match (object.kind, &entry.relation) {
             (ObjectKind::Table, Some(relation)) => Ok(Target { entry: Arc::clone(entry), relation: relation.clone() }),
@@ -76,13 +75,15 @@ pub(crate) fn name_of(name: &ast::ObjectName) -> Result<Name, Error> {
 }
 
 /// The place of a column of the table, or 42703.
-pub(crate) fn column_index(target: &Target, name: &str) -> Result<usize, Error> {
+pub(crate) fn column_index(target: &Target, identifier: &ast::Ident) -> Result<usize, Error> {
+    let name = fold(identifier);
     let columns = &target.entry.object.columns;
-    columns.index_of(name).map_err(|_| {
-        let near = crate::nearest::nearest(name, columns.fields().iter().map(|field| field.name().as_str()));
+    columns.index_of(&name).map_err(|_| {
+        let near = crate::nearest::nearest(&name, columns.fields().iter().map(|field| field.name().as_str()));
         let table = qualified(&Name { schema: None, name: target.name().to_owned() });
         Error::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" of relation \"{table}\" does not exist"))
             .with_hint_maybe(near.map(|near| format!("Perhaps you meant to reference the column \"{near}\".")))
+            .at(identifier.span)
     })
 }
 
@@ -107,13 +108,16 @@ pub(crate) fn set_columns(target: &Target, assignments: &[ast::Assignment]) -> R
             }
         };
         for (column, value) in pairs {
-            let name = column.0.last().and_then(|part| part.as_ident()).map(fold).unwrap_or_default();
-            let column = column_index(target, &name)?;
+            // `t.a` is part `a` of a column `t`.
+            let identifier = column.0.first().and_then(ast::ObjectNamePart::as_ident).filter(|_| column.0.len() == 1);
+            let identifier = identifier.ok_or_else(|| {
+                let message = format!("\"{column}\" is not a column: SET takes the name of a column alone");
+                Error::new(SqlState::UNDEFINED_COLUMN, message).at(column.span())
+            })?;
+            let column = column_index(target, identifier)?;
             if set.iter().any(|(other, _)| *other == column) {
-                return Err(Error::new(
-                    SqlState::SYNTAX_ERROR,
-                    format!("multiple assignments to same column \"{name}\""),
-                ));
+                let message = format!("multiple assignments to same column \"{}\"", fold(identifier));
+                return Err(Error::new(SqlState::SYNTAX_ERROR, message));
             }
             set.push((column, or_default(target, column, value)));
         }
