@@ -21,9 +21,5 @@ pub use catalog::extension;
 pub use error::Error;
 pub use server::serve;
 
-/// What clients are told, as `server_version`: the Postgres whose behaviour is followed comes first, since
-/// clients choose their catalog queries by it.
-pub(crate) const SERVER_VERSION: &str = concat!("15.0 (Freshet ", env!("CARGO_PKG_VERSION"), ")");
-
 #[cfg(test)]
 mod tests;

@@ -47,6 +47,30 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// The type that has this name in Postgres.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "bool" => Self::Bool,
+            "int2" => Self::Int2,
+            "int4" => Self::Int4,
+            "int8" => Self::Int8,
+            "oid" => Self::Oid,
+            "float4" => Self::Real,
+            "text" => Self::Text,
+            "name" => Self::Name,
+            "char" => Self::Char,
+            "timestamptz" => Self::Time,
+            "int2vector" => Self::Int2Vector,
+            "oidvector" => Self::OidVector,
+            "int2[]" => Self::Int2Array,
+            "oid[]" => Self::OidArray,
+            "text[]" => Self::TextArray,
+            "name[]" => Self::NameArray,
+            "char[]" => Self::CharArray,
+            _ => return None,
+        })
+    }
+
     /// The Postgres type.
     pub(crate) fn pg_type(self) -> PgType {
         let array = |element: PgType| PgType::Array(Box::new(element));
@@ -190,29 +214,16 @@ impl From<bool> for Cell {
     }
 }
 
-impl From<i64> for Cell {
-    fn from(value: i64) -> Self {
-        Self::Int(value)
-    }
+macro_rules! from_integers {
+    ($($integer:ty)*) => {
+        $(impl From<$integer> for Cell {
+            fn from(value: $integer) -> Self {
+                Self::Int(i64::from(value))
+            }
+        })*
+    };
 }
-
-impl From<i32> for Cell {
-    fn from(value: i32) -> Self {
-        Self::Int(i64::from(value))
-    }
-}
-
-impl From<i16> for Cell {
-    fn from(value: i16) -> Self {
-        Self::Int(i64::from(value))
-    }
-}
-
-impl From<u32> for Cell {
-    fn from(value: u32) -> Self {
-        Self::Int(i64::from(value))
-    }
-}
+from_integers!(i16 i32 i64 u32);
 
 impl From<f64> for Cell {
     fn from(value: f64) -> Self {
@@ -250,10 +261,13 @@ impl<T: Into<Cell>> From<Vec<T>> for Cell {
     }
 }
 
-/// A row of a catalog: each value as a [`Cell`].
+/// A row of a catalog: the columns that it says something about, by name.
+pub(crate) type Row = Vec<(&'static str, Cell)>;
+
+/// A [`Row`]: `row! { oid: 7, relname: "t" }`.
 macro_rules! row {
-    ($($value:expr),* $(,)?) => {
-        vec![$($crate::catalog::cell::Cell::from($value)),*]
+    ($($name:ident: $value:expr),* $(,)?) => {
+        vec![$((stringify!($name), $crate::catalog::cell::Cell::from($value))),*]
     };
 }
 pub(crate) use row;

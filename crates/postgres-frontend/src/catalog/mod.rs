@@ -5,6 +5,7 @@
 //! nothing here can change the engine's catalog.
 
 mod cell;
+mod identifier;
 mod world;
 
 mod functions;
@@ -55,11 +56,10 @@ impl CatalogExtension {
 
 impl Extension for CatalogExtension {
     fn schemas(&self, session: &SessionInfo) -> Vec<(String, Arc<dyn SchemaProvider>)> {
-        tables::SCHEMAS
-            .iter()
-            .map(|schema| {
-                let provider = SystemSchema::new(schema, self.lookup(session));
-                (schema.name.to_owned(), Arc::new(provider) as Arc<dyn SchemaProvider>)
+        tables::schemas()
+            .map(|name| {
+                let provider = SystemSchema::new(name, self.lookup(session));
+                (name.to_owned(), Arc::new(provider) as Arc<dyn SchemaProvider>)
             })
             .collect()
     }

@@ -7,6 +7,7 @@ use postgres_types::Type;
 use sql::ObjectKind;
 
 use super::Objects;
+use super::identifier::{fold, quote_ident};
 use super::tables::{self, SystemTable};
 use crate::types::{WireType, by_name, sql_name};
 
@@ -65,13 +66,18 @@ pub(crate) enum Relation<'a> {
     /// The index of a table's primary key.
     Index(&'a Object),
     /// A catalog itself.
-    System(u32, &'static SystemTable),
+    System(&'static SystemTable),
 }
 
 impl World {
     /// The database's relations; sinks are none.
     pub(crate) fn objects(&self) -> impl Iterator<Item = &Object> {
         self.objects.iter().map(Arc::as_ref).filter(|object| object.kind != ObjectKind::Sink)
+    }
+
+    /// Those of one kind.
+    pub(crate) fn of_kind(&self, kind: ObjectKind) -> impl Iterator<Item = &Object> {
+        self.objects().filter(move |object| object.kind == kind)
     }
 
     /// The tables that have a primary key.
@@ -82,7 +88,7 @@ impl World {
     /// All relations, those of the catalogs included.
     pub(crate) fn relations(&self) -> impl Iterator<Item = Relation<'_>> {
         let own = self.objects().map(Relation::Object).chain(self.keyed().map(Relation::Index));
-        own.chain(tables::all().map(|(oid, table)| Relation::System(oid, table)))
+        own.chain(tables::all().map(Relation::System))
     }
 
     pub(crate) fn relation(&self, oid: u32) -> Option<Relation<'_>> {
@@ -128,7 +134,7 @@ impl Relation<'_> {
         match self {
             Self::Object(object) => object.oid,
             Self::Index(object) => index_oid(object),
-            Self::System(oid, _) => *oid,
+            Self::System(table) => table.oid,
         }
     }
 
@@ -136,14 +142,14 @@ impl Relation<'_> {
         match self {
             Self::Object(object) => object.name.clone(),
             Self::Index(object) => index_name(object),
-            Self::System(_, table) => table.name.to_owned(),
+            Self::System(table) => table.name.to_owned(),
         }
     }
 
     pub(crate) fn schema(&self) -> &'static str {
         match self {
             Self::Object(object) | Self::Index(object) => object.schema_name,
-            Self::System(_, table) => table.schema,
+            Self::System(table) => table.schema,
         }
     }
 
@@ -167,7 +173,7 @@ impl Relation<'_> {
                 ObjectKind::Sink => "x",
             },
             Self::Index(_) => "i",
-            Self::System(_, table) => table.kind,
+            Self::System(table) => table.kind,
         }
     }
 }
@@ -226,124 +232,3 @@ pub(crate) fn type_shown(oid: u32) -> String {
         None => oid.to_string(),
     }
 }
-
-/// The parts of a possibly quoted and qualified name, folded as Postgres does.
-pub(crate) fn fold(name: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let mut characters = name.trim().chars().peekable();
-    let mut quoted = false;
-    while let Some(character) = characters.next() {
-        let part = parts.last_mut().expect("there is always a part");
-        match character {
-            '"' if quoted && characters.next_if_eq(&'"').is_some() => part.push('"'),
-            '"' => quoted = !quoted,
-            '.' if !quoted => parts.push(String::new()),
-            character if quoted => part.push(character),
-            character => part.extend(character.to_lowercase()),
-        }
-    }
-    parts
-}
-
-/// A name as it must be written in SQL.
-pub(crate) fn quote_ident(name: &str) -> String {
-    let plain = name.starts_with(|first: char| first.is_ascii_lowercase() || first == '_')
-        && name
-            .chars()
-            .all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '_')
-        && !RESERVED.contains(&name);
-    match plain {
-        true => name.to_owned(),
-        false => format!("\"{}\"", name.replace('"', "\"\"")),
-    }
-}
-
-/// A text as a literal.
-pub(crate) fn quote_literal(text: &str) -> String {
-    let quoted = text.replace('\'', "''");
-    match text.contains('\\') {
-        true => format!("E'{}'", quoted.replace('\\', "\\\\")),
-        false => format!("'{quoted}'"),
-    }
-}
-
-/// Words that cannot be a column's name without quotes.
-pub(crate) const RESERVED: [&str; 77] = [
-    "all",
-    "analyse",
-    "analyze",
-    "and",
-    "any",
-    "array",
-    "as",
-    "asc",
-    "asymmetric",
-    "both",
-    "case",
-    "cast",
-    "check",
-    "collate",
-    "column",
-    "constraint",
-    "create",
-    "current_catalog",
-    "current_date",
-    "current_role",
-    "current_time",
-    "current_timestamp",
-    "current_user",
-    "default",
-    "deferrable",
-    "desc",
-    "distinct",
-    "do",
-    "else",
-    "end",
-    "except",
-    "false",
-    "fetch",
-    "for",
-    "foreign",
-    "from",
-    "grant",
-    "group",
-    "having",
-    "in",
-    "initially",
-    "intersect",
-    "into",
-    "lateral",
-    "leading",
-    "limit",
-    "localtime",
-    "localtimestamp",
-    "not",
-    "null",
-    "offset",
-    "on",
-    "only",
-    "or",
-    "order",
-    "placing",
-    "primary",
-    "references",
-    "returning",
-    "select",
-    "session_user",
-    "some",
-    "symmetric",
-    "table",
-    "then",
-    "to",
-    "trailing",
-    "true",
-    "union",
-    "unique",
-    "user",
-    "using",
-    "variadic",
-    "when",
-    "where",
-    "window",
-    "with",
-];

@@ -33,9 +33,11 @@ pub(super) fn parse(text: &str, base: &Type, target: &DataType) -> Result<Scalar
             DataType::FixedSizeBinary(_) => Ok(ScalarValue::FixedSizeBinary(16, Some(parse_uuid(trimmed)?.to_vec()))),
             _ => parse_uuid(trimmed).map(|uuid| ScalarValue::Utf8(Some(uuid_text(uuid)))),
         },
-        Type::DATE => cast(trimmed, &DataType::Date32, base),
-        Type::TIME => cast(trimmed, &DataType::Time64(TimeUnit::Microsecond), base),
-        Type::TIMESTAMP | Type::TIMESTAMPTZ | Type::INTERVAL | Type::NUMERIC => cast(trimmed, target, base),
+        Type::DATE | Type::TIMESTAMP | Type::TIMESTAMPTZ if is_infinite(trimmed) => Ok(infinity(trimmed, target)),
+        Type::DATE => cast(day(trimmed), &DataType::Date32, base),
+        Type::TIME => cast(without_zone(trimmed), &DataType::Time64(TimeUnit::Microsecond), base),
+        Type::TIMESTAMP => cast(without_zone(trimmed), target, base),
+        Type::TIMESTAMPTZ | Type::INTERVAL | Type::NUMERIC => cast(trimmed, target, base),
         _ => Ok(ScalarValue::Utf8(Some(text.to_owned()))),
     }
 }
@@ -58,6 +60,34 @@ fn cast(text: &str, target: &DataType, base: &Type) -> Result<ScalarValue, Error
             Error::request("22007", format!("invalid input syntax for type {name}: \"{text}\""))
         }
     })
+}
+
+/// The date of a date and time: drivers that do not know the type put a zone or a time behind it.
+fn day(text: &str) -> &str {
+    text.split([' ', 'T']).next().unwrap_or(text)
+}
+
+/// What has no zone takes none from its text either, as in Postgres.
+fn without_zone(text: &str) -> &str {
+    let time = text.find(':').unwrap_or(text.len());
+    let zone = text[time..].find(['+', '-', 'Z', 'z']).map_or(text.len(), |zone| time + zone);
+    text[..zone].trim_end()
+}
+
+fn is_infinite(text: &str) -> bool {
+    ["infinity", "-infinity"].iter().any(|infinity| text.eq_ignore_ascii_case(infinity))
+}
+
+/// Infinities are the ends of what is stored.
+fn infinity(text: &str, target: &DataType) -> ScalarValue {
+    let is_negative = text.starts_with('-');
+    let micros = if is_negative { i64::MIN } else { i64::MAX };
+    match target {
+        DataType::Date32 => ScalarValue::Date32(Some(if is_negative { i32::MIN } else { i32::MAX })),
+        DataType::Timestamp(_, zone) => ScalarValue::TimestampMicrosecond(Some(micros), zone.clone()),
+        // The cast to it refuses what does not fit.
+        _ => ScalarValue::TimestampMicrosecond(Some(micros), None),
+    }
 }
 
 /// Any unique beginning of a word for it, as in Postgres.

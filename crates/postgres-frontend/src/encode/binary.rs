@@ -5,7 +5,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::datetime::{POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROS};
 use super::values::{ListValues, Values};
-use super::{numeric, patch_length};
+use super::{numeric, patch_length, text};
 use crate::error::Error;
 
 /// Appends a value that is not null.
@@ -25,6 +25,7 @@ pub(crate) fn write(values: &Values, row: usize, output: &mut BytesMut) -> Resul
             numeric::write_binary(&numeric::shown(array.value(row), *scale), output);
         }
         Values::Text(array) => output.put_slice(array.value(row).as_bytes()),
+        Values::Padded(array, width) => text::write_padded(array.value(row), *width, output),
         Values::Jsonb(array) => {
             // The version of the format.
             output.put_u8(1);

@@ -46,6 +46,16 @@ fn binary(array: impl Array + 'static, type_name: Option<&str>) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// The `CopyData` message of the only row.
+fn copied(columns: Vec<ArrayRef>, fields: Vec<Field>) -> Vec<u8> {
+    let schema = Arc::new(Schema::new(fields));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).expect("valid");
+    let encoder = Layout::new(schema, &[], Zone::named("UTC")).expect("known types").encoder(&batch).expect("encoded");
+    let mut output = BytesMut::new();
+    encoder.write_copy_row(0, &mut output).expect("written");
+    output.to_vec()
+}
+
 #[test]
 fn doubles() {
     for (value, expected) in [
@@ -186,7 +196,10 @@ fn intervals() {
 }
 
 fn list(values: ArrayRef, lengths: &[usize]) -> ListArray {
-    let field = Field::new("item", values.data_type().clone(), true);
+    list_of(Field::new("item", values.data_type().clone(), true), values, lengths)
+}
+
+fn list_of(field: Field, values: ArrayRef, lengths: &[usize]) -> ListArray {
     ListArray::new(field.into(), OffsetBuffer::from_lengths(lengths.iter().copied()), values, None)
 }
 
@@ -214,6 +227,28 @@ fn arrays() {
 }
 
 #[test]
+fn characters_are_padded() {
+    let values = |value: &str| StringArray::from(vec![value]);
+    for (value, expected) in [("ab", "ab  "), ("é", "é   "), ("", "    "), ("abcd", "abcd"), ("abcde", "abcde")] {
+        assert_eq!(text_in(values(value), Some("character(4)"), "UTC"), expected);
+        let sent: String = expected.bytes().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(binary(values(value), Some("character(4)")), sent);
+    }
+    assert_eq!(
+        encode(Arc::new(StringArray::new_null(1)), Some("character(4)"), Format::Text, "UTC").expect("null"),
+        None
+    );
+    let values_or_null: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None]));
+    let array = list_of(sql::PgType::Char(2).field("item", true), values_or_null, &[2]);
+    assert_eq!(text(array.clone()), r#"{"a ",NULL}"#);
+    assert!(binary(array, None).ends_with("000000026120ffffffff"));
+    let field = sql::PgType::Char(3).field("c", true);
+    let record = StructArray::new(vec![field].into(), vec![Arc::new(values("a"))], None);
+    assert_eq!(text(record), r#"("a  ")"#);
+    assert_eq!(copied(vec![Arc::new(values("a"))], vec![sql::PgType::Char(3).field("c", true)]), b"d\0\0\0\x08a  \n");
+}
+
+#[test]
 fn records_and_refusals() {
     let fields = vec![Field::new("a", DataType::Int32, true), Field::new("b", DataType::Utf8, true)];
     let columns: Vec<ArrayRef> =
@@ -228,13 +263,8 @@ fn records_and_refusals() {
 
 #[test]
 fn copy_rows_are_escaped() {
-    let schema =
-        Arc::new(Schema::new(vec![Field::new("a", DataType::Utf8, true), Field::new("b", DataType::Int32, true)]));
+    let fields = vec![Field::new("a", DataType::Utf8, true), Field::new("b", DataType::Int32, true)];
     let columns: Vec<ArrayRef> =
         vec![Arc::new(StringArray::from(vec!["a\tb\\c\nd"])), Arc::new(Int32Array::from(vec![None]))];
-    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).expect("valid");
-    let encoder = Layout::new(schema, &[], Zone::named("UTC")).expect("known types").encoder(&batch).expect("encoded");
-    let mut output = BytesMut::new();
-    encoder.write_copy_row(0, &mut output).expect("written");
-    assert_eq!(&output[..], b"d\0\0\0\x12a\\tb\\\\c\\nd\t\\N\n");
+    assert_eq!(copied(columns, fields), b"d\0\0\0\x12a\\tb\\\\c\\nd\t\\N\n");
 }

@@ -22,6 +22,7 @@ pub(crate) fn write(values: &Values, row: usize, zone: &Zone, output: &mut Bytes
         Values::Numeric(array, scale) => put(output, numeric::shown(array.value(row), *scale)),
         Values::WideNumeric(array, scale) => put(output, numeric::shown(array.value(row), *scale)),
         Values::Text(array) | Values::Jsonb(array) => output.put_slice(array.value(row).as_bytes()),
+        Values::Padded(array, width) => write_padded(array.value(row), *width, output),
         Values::Bytes(array) => write_bytes(array.value(row), output),
         Values::Uuid(array) => write_uuid(array.value(row), output)?,
         Values::Date(array) => datetime::write_date(array.value(row), output),
@@ -57,6 +58,12 @@ pub(crate) fn escape_for_copy(field: &[u8], output: &mut BytesMut) {
         };
         output.put_slice(&[b'\\', escaped]);
     }
+}
+
+/// A `character(n)`, which the client gets with all its blanks.
+pub(super) fn write_padded(value: &str, width: usize, output: &mut BytesMut) {
+    output.put_slice(value.as_bytes());
+    output.put_bytes(b' ', width.saturating_sub(value.chars().count()));
 }
 
 fn put(output: &mut BytesMut, value: impl std::fmt::Display) {

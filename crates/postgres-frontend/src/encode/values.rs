@@ -26,6 +26,8 @@ pub(crate) enum Values {
     Numeric(Decimal128Array, Scale),
     WideNumeric(Decimal256Array, Scale),
     Text(StringArray),
+    /// `character(n)`, stored without the blanks that fill it up to this many characters.
+    Padded(StringArray, usize),
     Jsonb(StringArray),
     Bytes(BinaryArray),
     Uuid(BinaryArray),
@@ -81,6 +83,9 @@ impl Values {
             }
             DataType::Utf8 if *base == Type::JSONB => Self::Jsonb(array.as_string().clone()),
             DataType::Utf8 if *base == Type::UUID => Self::Uuid(parse_uuids(array.as_string())?),
+            DataType::Utf8 if *base == Type::BPCHAR && wire.modifier >= 4 => {
+                Self::Padded(array.as_string().clone(), (wire.modifier - 4) as usize)
+            }
             DataType::Utf8 => Self::Text(array.as_string().clone()),
             DataType::Binary if *base == Type::UUID => Self::Uuid(array.as_binary().clone()),
             DataType::Binary => Self::Bytes(array.as_binary().clone()),
@@ -129,7 +134,7 @@ impl Values {
             Self::Float64(array) => array.is_null(row),
             Self::Numeric(array, _) => array.is_null(row),
             Self::WideNumeric(array, _) => array.is_null(row),
-            Self::Text(array) | Self::Jsonb(array) => array.is_null(row),
+            Self::Text(array) | Self::Padded(array, _) | Self::Jsonb(array) => array.is_null(row),
             Self::Bytes(array) | Self::Uuid(array) => array.is_null(row),
             Self::Date(array) => array.is_null(row),
             Self::Time(array) => array.is_null(row),

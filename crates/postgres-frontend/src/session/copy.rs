@@ -22,6 +22,12 @@ pub(super) fn query_of(text: &str) -> Option<Result<String, Error>> {
     }
     // In ASCII, so that places stay the same.
     let lower = rest.to_ascii_lowercase();
+    let words: Vec<&str> = lower.split_whitespace().collect();
+    if words.windows(2).any(|pair| pair[0] == "from" && pair[1].starts_with("stdin"))
+        && !rest.trim_start().starts_with('(')
+    {
+        return Some(Err(Error::unsupported("COPY ... FROM STDIN")));
+    }
     let to = lower.rfind("stdout")?;
     let before = lower[..to].trim_end().strip_suffix("to")?;
     if !before.ends_with(|last: char| last.is_whitespace() || last == ')') {
@@ -44,11 +50,11 @@ pub(super) fn query_of(text: &str) -> Option<Result<String, Error>> {
 impl Connection {
     /// Runs a query and sends its rows as the output of `COPY`.
     pub(super) async fn copy_out(&mut self, channel: &mut Channel, query: &str) -> Result<(), Error> {
-        let statements = self.session.parse(query)?;
-        let [statement] = statements.as_slice() else {
+        let steps = self.steps(query)?;
+        let [step] = steps.as_slice() else {
             return Err(Error::request("42601", "COPY takes one query"));
         };
-        let (tag, schema, stream) = match self.execute(channel, statement, &[]).await? {
+        let (tag, schema, stream) = match self.execute(channel, step, &[]).await? {
             Outcome::Rows { tag, schema, rows } => (Some(tag), schema, rows),
             Outcome::Subscription { schema, rows } => (None, schema, rows),
             Outcome::Done(_) | Outcome::Empty => return Err(Error::request("42601", "COPY query must return rows")),
@@ -80,7 +86,6 @@ mod tests {
             ("copy (select ')' || 'to stdout') to stdout;", Some("select ')' || 'to stdout'")),
             ("copy t to\nstdout", Some("SELECT * FROM t")),
             ("copy public.t (a, b) to stdout", Some("SELECT a, b FROM public.t ")),
-            ("copy t from stdin", None),
             ("copyright", None),
             ("select 1", None),
             ("", None),
@@ -88,6 +93,10 @@ mod tests {
             let found = query_of(text).map(|query| query.expect("no options"));
             assert_eq!(found.as_deref(), query, "{text}");
         }
-        assert!(query_of("copy t to stdout (format binary)").is_some_and(|query| query.is_err()));
+        for refused in
+            ["copy t to stdout (format binary)", "copy t (a) from stdin;", "COPY t FROM STDIN WITH (FORMAT csv)"]
+        {
+            assert!(query_of(refused).is_some_and(|query| query.is_err()), "{refused}");
+        }
     }
 }

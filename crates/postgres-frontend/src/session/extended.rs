@@ -9,6 +9,7 @@ use pgwire::messages::extendedquery::{BindComplete, CloseComplete, ParseComplete
 use pgwire::messages::response::EmptyQueryResponse;
 
 use super::Connection;
+use super::own::Step;
 use super::prepared::{Portal, Prepared, State};
 use super::rows::{Progress, Rows, row_description};
 use crate::decode::decode;
@@ -54,19 +55,19 @@ impl Connection {
         if self.statements.len() >= PREPARED_MAX {
             return Err(Error::request("53400", format!("a session may have {PREPARED_MAX} prepared statements")));
         }
-        let mut statements = self.session.parse(query)?;
-        if statements.len() > 1 {
+        let mut steps = self.steps(query)?;
+        if steps.len() > 1 {
             return Err(Error::request("42601", "cannot insert multiple commands into a prepared statement"));
         }
-        let statement = statements.pop();
-        let description = match &statement {
-            None => engine::Description::default(),
-            Some(statement) => {
+        let step = steps.pop();
+        let description = match &step {
+            None | Some(Step::Own(_)) => engine::Description::default(),
+            Some(Step::Statement(statement)) => {
                 let hints = types.iter().map(|oid| hint(*oid)).collect::<Result<Vec<_>, _>>()?;
                 self.session.describe(statement, &hints).await?
             }
         };
-        let prepared = Prepared::new(statement, description, types)?;
+        let prepared = Prepared::new(step, description, types)?;
         self.statements.insert(name, Arc::new(prepared));
         channel.put(PgWireBackendMessage::ParseComplete(ParseComplete::new()))
     }
@@ -142,10 +143,10 @@ impl Connection {
                 let prepared = Arc::clone(&portal.prepared);
                 let parameters = std::mem::take(&mut portal.parameters);
                 let formats = portal.result_formats.clone();
-                let Some(statement) = &prepared.statement else {
+                let Some(step) = &prepared.step else {
                     return channel.put(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new()));
                 };
-                match self.execute(channel, statement, &parameters).await? {
+                match self.execute(channel, step, &parameters).await? {
                     Outcome::Done(tag) => return self.complete(channel, tag),
                     Outcome::Empty => {
                         return channel.put(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new()));

@@ -3,11 +3,11 @@
 mod copy;
 mod extended;
 mod login;
+mod own;
 mod prepared;
 mod reported;
 mod rows;
 mod run;
-mod savepoint;
 mod simple;
 
 use std::collections::HashMap;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use datafusion::scalar::ScalarValue;
 use engine::Description;
-use sql::Parsed;
 
+use super::own::Step;
 use super::rows::Rows;
 use crate::error::Error;
 use crate::types::WireType;
@@ -13,14 +13,14 @@ use crate::types::WireType;
 /// A statement that was parsed and described, to be run any number of times.
 pub(super) struct Prepared {
     /// None for an empty text.
-    pub(super) statement: Option<Parsed>,
+    pub(super) step: Option<Step>,
     pub(super) description: Description,
     /// The OIDs of the parameters.
     pub(super) parameter_types: Vec<u32>,
 }
 
 impl Prepared {
-    pub(super) fn new(statement: Option<Parsed>, description: Description, given: &[u32]) -> Result<Self, Error> {
+    pub(super) fn new(step: Option<Step>, description: Description, given: &[u32]) -> Result<Self, Error> {
         let parameter_types = description.parameters.iter().enumerate().map(|(index, field)| {
             // What the client called its parameter is what it expects to send.
             match given.get(index) {
@@ -31,7 +31,7 @@ impl Prepared {
             }
         });
         let parameter_types = parameter_types.collect::<Result<_, _>>()?;
-        Ok(Self { statement, description, parameter_types })
+        Ok(Self { step, description, parameter_types })
     }
 }
 

@@ -7,21 +7,21 @@ use super::Connection;
 use crate::error::Error;
 use crate::wire::{Channel, notice_response};
 
-/// Names as Postgres spells them, and what they are where the engine has no such setting.
-const NAMES: [(&str, &str); 13] = [
-    ("application_name", ""),
-    ("client_encoding", "UTF8"),
-    ("DateStyle", "ISO, MDY"),
-    ("default_transaction_read_only", "off"),
-    ("in_hot_standby", "off"),
-    ("integer_datetimes", "on"),
-    ("IntervalStyle", "postgres"),
-    ("is_superuser", "on"),
-    ("server_encoding", "UTF8"),
-    ("server_version", crate::SERVER_VERSION),
-    ("session_authorization", ""),
-    ("standard_conforming_strings", "on"),
-    ("TimeZone", "UTC"),
+/// Names as Postgres spells them.
+const NAMES: [&str; 13] = [
+    "application_name",
+    "client_encoding",
+    "DateStyle",
+    "default_transaction_read_only",
+    "in_hot_standby",
+    "integer_datetimes",
+    "IntervalStyle",
+    "is_superuser",
+    "server_encoding",
+    "server_version",
+    "session_authorization",
+    "standard_conforming_strings",
+    "TimeZone",
 ];
 
 /// The values that the client knows.
@@ -31,15 +31,13 @@ pub(super) struct Reported([Option<String>; NAMES.len()]);
 impl Connection {
     /// Tells the client which of the reported settings have changed since the last time.
     pub(super) fn report_settings(&mut self, channel: &mut Channel) -> Result<(), Error> {
-        for ((name, default), known) in NAMES.iter().zip(&mut self.reported.0) {
-            let value = match *name {
+        for (name, known) in NAMES.into_iter().zip(&mut self.reported.0) {
+            let value = match name {
                 "session_authorization" => self.session.info().user.clone(),
-                // What the frontend promises, whatever the engine thinks of itself.
-                "server_version" => (*default).to_owned(),
-                name => self.session.settings().get(name).unwrap_or_else(|| (*default).to_owned()),
+                name => self.session.settings().get(name).unwrap_or_default(),
             };
             if known.as_ref() != Some(&value) {
-                let status = ParameterStatus::new((*name).to_owned(), value.clone());
+                let status = ParameterStatus::new(name.to_owned(), value.clone());
                 channel.put(PgWireBackendMessage::ParameterStatus(status))?;
                 *known = Some(value);
             }

@@ -1,5 +1,7 @@
 //! A result on its way to the client, which may stop after some rows and go on later.
 
+use std::time::Duration;
+
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use engine::Tag;
@@ -13,6 +15,9 @@ use crate::encode::{Format, Layout, RowEncoder};
 use crate::error::Error;
 use crate::types::WireType;
 use crate::wire::Channel;
+
+/// See [`Rows::patience`].
+const SUBSCRIBER_PATIENCE: Duration = Duration::from_secs(60);
 
 /// A result that is being sent.
 pub(super) struct Rows {
@@ -66,12 +71,17 @@ impl Rows {
         control: &Control,
         limit: usize,
     ) -> Result<Progress, Error> {
+        let patience = self.patience();
         let mut left = limit;
         if self.tag.is_none() {
             // The client should see that it is subscribed, even if nothing changes for long.
-            channel.flush().await?;
+            flush(channel, control, true, patience).await?;
         }
         loop {
+            // Also when no row is ready: the next one of a subscription may be long in coming.
+            if left == 0 {
+                return Ok(Progress::Suspended);
+            }
             let Some(batch) = &mut self.batch else {
                 match interruptible(channel, control, self.stream.next()).await? {
                     Some(batch) => {
@@ -83,10 +93,7 @@ impl Rows {
                     None => return Ok(Progress::Complete(self.complete_tag())),
                 }
             };
-            while batch.next < batch.rows {
-                if left == 0 {
-                    return Ok(Progress::Suspended);
-                }
+            while batch.next < batch.rows && left > 0 {
                 match self.shape {
                     Shape::Row => batch.encoder.write_row(batch.next, channel.output())?,
                     Shape::Copy => batch.encoder.write_copy_row(batch.next, channel.output())?,
@@ -94,17 +101,25 @@ impl Rows {
                 batch.next += 1;
                 left -= 1;
                 self.sent += 1;
-                flush(channel, control, false).await?;
+                flush(channel, control, false, patience).await?;
             }
-            self.batch = None;
+            if batch.next == batch.rows {
+                self.batch = None;
+            }
             if self.tag.is_none() {
-                flush(channel, control, true).await?;
+                flush(channel, control, true, patience).await?;
             }
         }
     }
 }
 
 impl Rows {
+    /// How long a client may leave its rows unread. What a subscription has not been sent is kept for it,
+    /// so that one that nobody reads would fill the memory; a result may wait for as long as a pager is open.
+    fn patience(&self) -> Option<Duration> {
+        self.tag.is_none().then_some(SUBSCRIBER_PATIENCE)
+    }
+
     fn complete_tag(&self) -> String {
         match self.shape {
             Shape::Row => self.tag.unwrap_or(Tag::Select).complete(self.sent),
@@ -114,11 +129,17 @@ impl Rows {
 }
 
 /// A client that does not read its rows can still be told to stop waiting for.
-async fn flush(channel: &mut Channel, control: &Control, all: bool) -> Result<(), Error> {
+async fn flush(channel: &mut Channel, control: &Control, all: bool, patience: Option<Duration>) -> Result<(), Error> {
     let flushed = async {
         match all {
             true => channel.flush().await,
             false => channel.flush_if_full().await,
+        }
+    };
+    let out_of_patience = async {
+        match patience {
+            Some(patience) => tokio::time::sleep(patience).await,
+            None => std::future::pending().await,
         }
     };
     tokio::select! {
@@ -126,6 +147,10 @@ async fn flush(channel: &mut Channel, control: &Control, all: bool) -> Result<()
         flushed = flushed => flushed,
         () = control.cancelled() => Err(Error::cancelled()),
         () = control.shut_down() => Err(Error::shutdown()),
+        () = out_of_patience => {
+            tracing::warn!("closing the connection of a subscriber that does not read");
+            Err(Error::gone())
+        }
     }
 }
 

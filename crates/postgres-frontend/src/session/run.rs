@@ -8,6 +8,7 @@ use engine::{Outcome, Tag};
 use sql::{Parsed, Statement};
 
 use super::Connection;
+use super::own::Step;
 use crate::control::Control;
 use crate::error::Error;
 use crate::wire::Channel;
@@ -33,9 +34,13 @@ impl Connection {
     pub(super) async fn execute(
         &mut self,
         channel: &mut Channel,
-        statement: &Parsed,
+        step: &Step,
         parameters: &[ScalarValue],
     ) -> Result<Outcome, Error> {
+        let statement = match step {
+            Step::Statement(statement) => statement,
+            Step::Own(tag) => return self.check_own(tag).map(|()| Outcome::Done((*tag).to_owned())),
+        };
         self.control.begin();
         let canceller = self.session.canceller();
         let outcome = {

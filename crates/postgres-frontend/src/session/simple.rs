@@ -5,7 +5,7 @@ use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::{CommandComplete, EmptyQueryResponse};
 
 use super::rows::{Progress, Rows, row_description};
-use super::{Connection, copy, savepoint};
+use super::{Connection, copy};
 use crate::encode::Layout;
 use crate::error::Error;
 use crate::wire::Channel;
@@ -19,16 +19,12 @@ impl Connection {
         if let Some(query) = copy::query_of(text) {
             return self.copy_out(channel, &query?).await;
         }
-        if let Some(tag) = savepoint::tag_of(text) {
-            self.check_savepoint(tag)?;
-            return self.complete(channel, tag.to_owned());
-        }
-        let statements = self.session.parse(text)?;
-        if statements.is_empty() {
+        let steps = self.steps(text)?;
+        if steps.is_empty() {
             channel.put(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new()))?;
         }
-        for statement in &statements {
-            let outcome = self.execute(channel, statement, &[]).await?;
+        for step in &steps {
+            let outcome = self.execute(channel, step, &[]).await?;
             self.send_outcome(channel, outcome).await?;
             self.control.end();
         }

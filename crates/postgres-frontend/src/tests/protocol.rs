@@ -3,7 +3,7 @@
 use bytes::BufMut;
 
 use super::Server;
-use super::raw::{Raw, error_field, framed, startup};
+use super::raw::{Raw, framed, startup};
 
 #[tokio::test]
 async fn startup_says_who_the_server_is() {
@@ -49,9 +49,7 @@ async fn refused_at_the_start() {
     ] {
         let mut raw = Raw::open(&server).await;
         raw.send(&bytes).await;
-        let (kind, body) = raw.next().await.expect("an answer");
-        assert_eq!((kind, error_field(&body, 'C').as_deref()), ('E', Some(code)), "{bytes:?}");
-        assert_eq!(error_field(&body, 'S').as_deref(), Some("FATAL"));
+        assert_eq!(raw.error().await, ["FATAL", code], "{bytes:?}");
         assert!(raw.next().await.is_none(), "closed");
     }
     server.end().await;
@@ -75,12 +73,10 @@ async fn bad_packets_close_their_connection_only() {
     ] {
         let mut bad = Raw::connect(&server).await;
         bad.send(&bytes).await;
-        let (kind, body) = bad.next().await.expect("an answer");
-        assert_eq!((kind, error_field(&body, 'S').as_deref()), ('E', Some("FATAL")), "{bytes:?}");
+        assert_eq!(bad.error().await[0], "FATAL", "{bytes:?}");
         assert!(bad.next().await.is_none(), "closed after {bytes:?}");
     }
-    good.query("select 1").await;
-    assert_eq!(good.kinds().await, "TDCZ");
+    assert_eq!(good.answers("select 1").await, "TDCZ");
     server.end().await;
 }
 
@@ -104,11 +100,12 @@ async fn an_error_ends_the_rest_of_a_query() {
         ("savepoint a", "CZ"),
         ("release savepoint a", "CZ"),
         ("rollback", "CZ"),
+        ("select pg_advisory_unlock_all();\nclose all;\nunlisten *;\nreset all;", "TDCCCCZ"),
+        ("close all; selec", "EZ"),
         ("drop table if exists nothing", "NCZ"),
         ("set application_name = 'other'", "SCZ"),
     ] {
-        raw.query(query).await;
-        assert_eq!(raw.kinds().await, kinds, "{query}");
+        assert_eq!(raw.answers(query).await, kinds, "{query}");
     }
     server.end().await;
 }
@@ -176,11 +173,46 @@ async fn a_portal_stops_at_its_limit() {
 }
 
 #[tokio::test]
+async fn a_portal_of_a_subscription_does_not_wait_beyond_its_limit() {
+    let server = Server::start().await;
+    let mut raw = Raw::connect(&server).await;
+    assert_eq!(raw.answers("create table t (a int); insert into t values (1)").await, "CCZ");
+    assert_eq!(raw.answers("begin").await, "CZ");
+    let next = framed('E', b"\0\0\0\0\x01");
+    let messages =
+        [framed('P', b"\0subscribe t\0\0\0"), framed('B', b"\0\0\0\0\0\0\0\0"), next.clone(), framed('S', b"")];
+    raw.send(&messages.concat()).await;
+    assert_eq!(raw.kinds().await, "12DsZ");
+    let mut writer = Raw::connect(&server).await;
+    assert_eq!(writer.answers("insert into t values (2)").await, "CZ");
+    raw.send(&[next, framed('S', b"")].concat()).await;
+    assert_eq!(raw.kinds().await, "DsZ");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn savepoints_can_be_prepared() {
+    let server = Server::start().await;
+    let mut raw = Raw::connect(&server).await;
+    let run = |text: &str| {
+        let parse = framed('P', format!("\0{text}\0\0\0").as_bytes());
+        let describe = framed('D', b"P\0");
+        [parse, framed('B', b"\0\0\0\0\0\0\0\0"), describe, framed('E', b"\0\0\0\0\0"), framed('S', b"")].concat()
+    };
+    for (text, kinds) in
+        [("savepoint a", "12nEZ"), ("begin", "12nCZ"), ("savepoint a", "12nCZ"), ("release a", "12nCZ")]
+    {
+        raw.send(&run(text)).await;
+        assert_eq!(raw.kinds().await, kinds, "{text}");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
 async fn a_cancel_request_needs_the_right_key() {
     let server = Server::start().await;
     let mut raw = Raw::connect(&server).await;
-    raw.query("create table t (a int)").await;
-    assert_eq!(raw.kinds().await, "CZ");
+    assert_eq!(raw.answers("create table t (a int)").await, "CZ");
     let cancel = |process_id: u32, key: u32| {
         let mut bytes = vec![];
         for number in [16, 80_877_102, process_id, key] {
@@ -203,16 +235,13 @@ async fn a_cancel_request_needs_the_right_key() {
     assert!(other.next().await.is_none());
     // Still running: a change comes through, at once.
     let mut writer = Raw::connect(&server).await;
-    writer.query("insert into t values (7)").await;
-    assert_eq!(writer.kinds().await, "CZ");
+    assert_eq!(writer.answers("insert into t values (7)").await, "CZ");
     assert_eq!(raw.next().await.expect("the change").0, 'D');
     let mut other = Raw::open(&server).await;
     other.send(&right).await;
-    let (kind, body) = raw.next().await.expect("the end");
-    assert_eq!((kind, error_field(&body, 'C').as_deref()), ('E', Some("57014")));
+    assert_eq!(raw.error().await, ["ERROR", "57014"]);
     assert_eq!(raw.kinds().await, "Z");
-    raw.query("select 1").await;
-    assert_eq!(raw.kinds().await, "TDCZ");
+    assert_eq!(raw.answers("select 1").await, "TDCZ");
     server.end().await;
 }
 
@@ -222,8 +251,7 @@ async fn copy_shows_a_subscription_as_it_goes() {
     let mut raw = Raw::connect(&server).await;
     raw.query("create table t (a text); insert into t values ('x')").await;
     assert_eq!(raw.kinds().await, "CCZ");
-    raw.query("copy t to stdout").await;
-    assert_eq!(raw.kinds().await, "HdcCZ");
+    assert_eq!(raw.answers("copy t to stdout").await, "HdcCZ");
     raw.query("COPY (SUBSCRIBE t) TO STDOUT;").await;
     assert_eq!(raw.next().await.expect("the start").0, 'H');
     let (kind, row) = raw.next().await.expect("what is there");
@@ -237,14 +265,12 @@ async fn the_end_of_the_server_is_told() {
     let server = Server::start().await;
     let mut idle = Raw::connect(&server).await;
     let mut busy = Raw::connect(&server).await;
-    busy.query("create table t (a int)").await;
-    assert_eq!(busy.kinds().await, "CZ");
+    assert_eq!(busy.answers("create table t (a int)").await, "CZ");
     busy.query("subscribe t").await;
     assert_eq!(busy.next().await.expect("columns").0, 'T');
     server.end().await;
     for raw in [&mut idle, &mut busy] {
-        let (kind, body) = raw.next().await.expect("a farewell");
-        assert_eq!((kind, error_field(&body, 'C').as_deref()), ('E', Some("57P01")));
+        assert_eq!(raw.error().await, ["FATAL", "57P01"]);
         assert!(raw.next().await.is_none());
     }
 }

@@ -49,6 +49,19 @@ impl Raw {
         self.message('Q', &[text.as_bytes(), b"\0"].concat()).await;
     }
 
+    /// The kinds of the messages that answer a query.
+    pub(super) async fn answers(&mut self, text: &str) -> String {
+        self.query(text).await;
+        self.kinds().await
+    }
+
+    /// Severity and SQLSTATE of the error that comes next.
+    pub(super) async fn error(&mut self) -> [String; 2] {
+        let (kind, body) = self.next().await.expect("an answer");
+        assert_eq!(kind, 'E', "{body:?}");
+        ['S', 'C'].map(|field| error_field(&body, field).expect("an error has it"))
+    }
+
     /// So many bytes; fewer at the end.
     pub(super) async fn bytes(&mut self, count: usize) -> Bytes {
         while self.input.len() < count && self.socket.read_buf(&mut self.input).await.expect("read") > 0 {}
@@ -107,7 +120,7 @@ pub(super) fn startup(parameters: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// A field of an `ErrorResponse`.
-pub(super) fn error_field(body: &Bytes, code: char) -> Option<String> {
+fn error_field(body: &Bytes, code: char) -> Option<String> {
     body.split(|byte| *byte == 0)
         .find_map(|field| field.strip_prefix(&[code as u8]))
         .map(|text| String::from_utf8_lossy(text).into_owned())

@@ -6,9 +6,8 @@ use sql::{ObjectKind, Statement};
 
 use super::{Definition, constant, strict};
 use crate::catalog::cell::{Cell, Kind};
-use crate::catalog::world::{
-    PG_CATALOG, PUBLIC, Relation, World, constraint_oid, index_name, quote_ident, quote_literal,
-};
+use crate::catalog::identifier::{quote_ident, quote_literal};
+use crate::catalog::world::{PG_CATALOG, PUBLIC, Relation, World, constraint_oid, index_name};
 
 pub(super) fn functions() -> Vec<Definition> {
     vec![

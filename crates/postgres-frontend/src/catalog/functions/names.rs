@@ -5,10 +5,8 @@ use engine::SqlState;
 
 use super::{Definition, error, function, strict};
 use crate::catalog::cell::{Cell, Kind};
-use crate::catalog::world::{
-    INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, World, fold, quote_ident, quote_literal, schema_oid, type_named,
-    type_shown,
-};
+use crate::catalog::identifier::{fold, quote_ident, quote_literal};
+use crate::catalog::world::{INFORMATION_SCHEMA, OWNER, PG_CATALOG, PUBLIC, World, schema_oid, type_named, type_shown};
 use crate::types::sql_name_with;
 
 pub(super) fn functions() -> Vec<Definition> {

@@ -20,18 +20,10 @@ pub(super) fn functions() -> Vec<Definition> {
                 _ => vec![sql::SCHEMA].into(),
             })
         }),
-        constant(
-            "version",
-            0..=0,
-            Kind::Text,
-            format!(
-                "PostgreSQL {} on {}-{}, streaming SQL",
-                crate::SERVER_VERSION,
-                std::env::consts::ARCH,
-                std::env::consts::OS
-            ),
-        ),
+        function("version", 0..=0, Kind::Text, |world, _| Ok(version(world).into())),
         function("pg_backend_pid", 0..=0, Kind::Int4, |world, _| Ok(world.session.process_id.into())),
+        // Nobody has any: pools ask for it before they give a connection to somebody else.
+        constant("pg_advisory_unlock_all", 0..=0, Kind::Text, ""),
         constant("pg_is_in_recovery", 0..=0, Kind::Bool, false),
         constant("pg_is_wal_replay_paused", 0..=0, Kind::Bool, false),
         // Epochs are not transactions, but clients only want a number that is there.
@@ -50,6 +42,7 @@ pub(super) fn functions() -> Vec<Definition> {
             })
         }),
         constant("pg_client_encoding", 0..=0, Kind::Name, "UTF8"),
+        constant("getdatabaseencoding", 0..=0, Kind::Name, "UTF8"),
         strict("pg_char_to_encoding", 1..=1, Kind::Int4, |_, cells| {
             Ok(if cells[0].text().is_some_and(|name| name.to_lowercase().starts_with("utf")) { 6 } else { -1 }.into())
         }),
@@ -68,10 +61,17 @@ pub(super) fn functions() -> Vec<Definition> {
     functions
 }
 
+/// The Postgres that clients may count on comes first: they read it out of here.
+fn version(world: &World) -> String {
+    let postgres = world.session.settings.get("server_version").unwrap_or_default();
+    let (arch, os) = (std::env::consts::ARCH, std::env::consts::OS);
+    format!("PostgreSQL {postgres} (Freshet {}) on {arch}-{os}", env!("CARGO_PKG_VERSION"))
+}
+
 fn current_setting(world: &World, cells: &[Cell]) -> Result<Cell> {
     let name = cells[0].text().unwrap_or_default();
     let missing_is_fine = cells.get(1) == Some(&Cell::Bool(true));
-    match setting(world, name) {
+    match setting(&world.session.settings, name) {
         Some(value) => Ok(value.into()),
         None if missing_is_fine => Ok(Cell::Null),
         None => {
@@ -90,5 +90,5 @@ fn set_config(world: &World, cells: &[Cell]) -> Result<Cell> {
     }
     let settings = &world.session.settings;
     settings.set(name, cells[1].text()).map_err(|error| DataFusionError::External(Box::new(error)))?;
-    Ok(setting(world, name).into())
+    Ok(setting(settings, name).into())
 }

@@ -3,15 +3,16 @@
 //! A cast to one becomes `regclass_in(x)`, which is an OID; a further cast to text, or a place in the outermost
 //! select list, makes it `regclass_out(x)`, which is the name.
 
-use datafusion::sql::sqlparser::ast::{DataType, Expr};
+use datafusion::sql::sqlparser::ast::{ArrayElemTypeDef, DataType, Expr};
 
-use super::syntax::{arguments_of, call, null};
+use super::syntax::{arguments_of, call, null, type_named};
 
 const REGISTERED: [&str; 5] = ["regclass", "regtype", "regproc", "regnamespace", "regrole"];
 
 /// Rewrites one cast, whose inner expression has been rewritten.
 pub(super) fn rewrite(expression: &mut Expr) {
     let Expr::Cast { expr, data_type, .. } = expression else { return };
+    unqualify(data_type);
     if let Some(registered) = registered(data_type) {
         let inner = std::mem::replace(expr.as_mut(), null());
         *expression = call(&format!("{registered}_in"), vec![inner]);
@@ -53,6 +54,25 @@ fn out(expression: &Expr) -> Option<Expr> {
         let arguments = arguments_of(expression, &format!("{registered}_in"))?;
         Some(call(&format!("{registered}_out"), arguments.into_iter().cloned().collect()))
     })
+}
+
+/// `"pg_catalog"."int4"` is `int4`, which statements know it by.
+fn unqualify(data_type: &mut DataType) {
+    match data_type {
+        DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) => unqualify(element),
+        DataType::Custom(name, modifiers) if modifiers.is_empty() => {
+            let parts: Vec<_> = name.0.iter().filter_map(|part| part.as_ident()).collect();
+            let [schema, name] = parts.as_slice() else { return };
+            // Without quotes that would be another type.
+            if schema.value != "pg_catalog" || name.value == "char" {
+                return;
+            }
+            if let Some(bare) = type_named(&name.value) {
+                *data_type = bare;
+            }
+        }
+        _ => {}
+    }
 }
 
 fn registered(data_type: &DataType) -> Option<&'static str> {

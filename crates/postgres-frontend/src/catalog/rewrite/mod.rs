@@ -35,6 +35,8 @@ impl VisitorMut for Names {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         select.projection.iter_mut().for_each(keep_name);
+        select.projection.iter_mut().for_each(keep_type);
+        select.projection.iter_mut().for_each(subqueries::count_existing);
         ControlFlow::Continue(())
     }
 }
@@ -166,6 +168,16 @@ fn keep_name(item: &mut SelectItem) {
     if let (true, Some(name)) = (changes, syntax::column_name(expression)) {
         let expression = std::mem::replace(expression, syntax::null());
         *item = SelectItem::ExprWithAlias { expr: expression, alias: syntax::quoted(&name) };
+    }
+}
+
+/// asyncpg asks for the parts of composite types in this column. Were it not an array of OIDs, asyncpg would ask what
+/// it is by the same query, and so on.
+fn keep_type(item: &mut SelectItem) {
+    let SelectItem::ExprWithAlias { expr: expression @ Expr::Case { .. }, alias } = item else { return };
+    if let (true, Some(data_type)) = (alias.value == "attrtypoids", syntax::type_named("oid[]")) {
+        let case = std::mem::replace(expression, syntax::null());
+        *expression = syntax::cast(case, data_type);
     }
 }
 

@@ -13,7 +13,7 @@ use datafusion::sql::sqlparser::ast::{
     SelectItem, SetExpr, Statement, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
 };
 
-use super::syntax::{array_subquery, call, cast, function_name, null, parts};
+use super::syntax::{array_subquery, call, cast, function_name, null, number, parts};
 
 /// Rewrites the subqueries in a statement's expressions.
 pub(super) fn rewrite(statement: &mut Statement) {
@@ -61,7 +61,10 @@ fn options(query: &Query) -> Option<Expr> {
 
 /// Whether an expression is a scalar subquery over catalogs alone.
 pub(super) fn reads_catalog(expression: &Expr) -> bool {
-    let Expr::Subquery(query) = expression else { return false };
+    matches!(expression, Expr::Subquery(query) if is_over_catalogs(query))
+}
+
+fn is_over_catalogs(query: &Query) -> bool {
     let mut tables = Tables { all_catalogs: true, any: false };
     let _ = query.visit(&mut tables);
     tables.all_catalogs && tables.any
@@ -85,6 +88,45 @@ impl Visitor for Tables {
         };
         self.any = true;
         self.all_catalogs &= is_catalog;
+        ControlFlow::Continue(())
+    }
+}
+
+/// `EXISTS (SELECT ...)` in a select list as `(SELECT count(1) ...) > 0`, which DataFusion can run for each row.
+pub(super) fn count_existing(item: &mut SelectItem) {
+    let _ = item.visit(&mut Existing { depth: 0 });
+}
+
+struct Existing {
+    /// How many queries are around the expression, inside of the item.
+    depth: usize,
+}
+
+impl VisitorMut for Existing {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<()> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        if let (0, Expr::Exists { subquery, negated }) = (self.depth, &*expression)
+            && is_over_catalogs(subquery)
+        {
+            let op = if *negated { BinaryOperator::Eq } else { BinaryOperator::Gt };
+            let mut query = subquery.clone();
+            if let SetExpr::Select(select) = query.body.as_mut() {
+                select.projection = vec![SelectItem::UnnamedExpr(call("count", vec![number("1")]))];
+                let count = Box::new(Expr::Subquery(query));
+                *expression = Expr::BinaryOp { left: count, op, right: Box::new(number("0")) };
+            }
+        }
         ControlFlow::Continue(())
     }
 }

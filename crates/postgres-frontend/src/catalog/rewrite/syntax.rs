@@ -4,6 +4,8 @@ use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
     ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, Value, ValueWithSpan,
 };
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 /// `NULL`.
@@ -46,6 +48,11 @@ pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
 /// `expression::data_type`.
 pub(super) fn cast(expression: Expr, data_type: DataType) -> Expr {
     Expr::Cast { kind: CastKind::DoubleColon, expr: Box::new(expression), data_type, array: false, format: None }
+}
+
+/// The type of a name such as `oid[]`.
+pub(super) fn type_named(name: &str) -> Option<DataType> {
+    Parser::new(&PostgreSqlDialect {}).try_with_sql(name).and_then(|mut parser| parser.parse_data_type()).ok()
 }
 
 /// The parts of a name in lower case, unless they are quoted.

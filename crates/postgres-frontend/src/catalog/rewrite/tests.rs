@@ -45,6 +45,18 @@ fn spellings() {
             "SELECT 1 WHERE a LIKE 'x/%' ESCAPE '/'",
             "SELECT 1 WHERE a LIKE replace(replace(replace(replace('x/%', '\\', '\\\\'), '//', '\u{f8ff}'), '/', '\\'), '\u{f8ff}', '/')",
         ),
+        (
+            "SELECT a AND EXISTS (SELECT 1 FROM pg_catalog.pg_index WHERE x = i.y) AS b FROM i WHERE EXISTS (SELECT 1 FROM t)",
+            "SELECT a AND (SELECT count(1) FROM pg_catalog.pg_index WHERE x = i.y) > 0 AS b FROM i WHERE EXISTS (SELECT 1 FROM t)",
+        ),
+        (
+            "SELECT CASE WHEN a THEN (SELECT array_agg(o) FROM t) END AS attrtypoids FROM u",
+            "SELECT CASE WHEN a THEN (SELECT array_agg(o) FROM t) END::oid[] AS attrtypoids FROM u",
+        ),
+        (
+            "SELECT '1'::\"pg_catalog\".\"int4\", b::pg_catalog.date, '{1}'::\"pg_catalog\".\"int4\"[]",
+            "SELECT '1'::INT4, b::DATE, ARRAY['1']::INT4[]",
+        ),
         ("SELECT current_schema", "SELECT current_schema()"),
         ("SELECT count(*) FROM public.t WHERE a = 'x'", "SELECT count(*) FROM public.t WHERE a = 'x'"),
     ] {

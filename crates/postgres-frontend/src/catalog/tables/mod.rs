@@ -1,17 +1,22 @@
-//! The tables of `pg_catalog` and `information_schema`: their columns as data, their rows as functions.
+//! The tables of `pg_catalog` and `information_schema`: their columns as text, their rows as functions.
 //!
-//! Columns are PostgreSQL 15's, in its order (<https://www.postgresql.org/docs/15/catalogs.html>), because
-//! clients name them. Tables about what Freshet does not have are there, and empty.
+//! Columns are PostgreSQL 15's, in its order, because clients name them.
 
-mod empty;
-mod information_schema;
+mod definition;
 mod provider;
+
+mod information_schema;
 mod relations;
 mod server;
 mod types;
 mod views;
 
-use super::cell::{Cell, Kind};
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{Schema, SchemaRef};
+
+use self::definition::{Column, Definition};
+use super::cell::Row;
 use super::world::World;
 
 pub(crate) use provider::SystemSchema;
@@ -19,66 +24,106 @@ pub(crate) use server::setting;
 
 /// A catalog table.
 pub(crate) struct SystemTable {
+    pub(crate) oid: u32,
     pub(crate) schema: &'static str,
     pub(crate) name: &'static str,
     /// `pg_class.relkind`.
     pub(crate) kind: &'static str,
-    pub(crate) columns: &'static [(&'static str, Kind)],
-    pub(crate) rows: fn(&World) -> Vec<Vec<Cell>>,
+    pub(crate) columns: Vec<Column>,
+    /// The columns for Arrow.
+    arrow: SchemaRef,
+    rows: Rows,
 }
 
-/// A schema of catalog tables.
-pub(crate) struct Schema {
-    pub(crate) name: &'static str,
-    pub(crate) tables: &'static [&'static [SystemTable]],
-}
+/// Makes a table's rows from what there is.
+type Rows = fn(&World) -> Vec<Row>;
 
-pub(crate) static SCHEMAS: [Schema; 2] = [
-    Schema {
-        name: "pg_catalog",
-        tables: &[&relations::TABLES, &types::TABLES, &server::TABLES, &views::TABLES, &empty::TABLES],
-    },
-    Schema { name: "information_schema", tables: &[&information_schema::TABLES] },
-];
+/// The schemas, and the text that defines their tables.
+const TEXTS: [(&str, &str); 2] =
+    [("pg_catalog", include_str!("pg_catalog.txt")), ("information_schema", include_str!("information_schema.txt"))];
 
-/// Tables whose OIDs clients know from Postgres.
-const KNOWN_OIDS: [(&str, u32); 12] = [
-    ("pg_type", 1247),
-    ("pg_attribute", 1249),
-    ("pg_proc", 1255),
-    ("pg_class", 1259),
-    ("pg_authid", 1260),
-    ("pg_database", 1262),
-    ("pg_constraint", 2606),
-    ("pg_description", 2609),
-    ("pg_index", 2610),
-    ("pg_namespace", 2615),
-    ("pg_trigger", 2620),
-    ("pg_extension", 3079),
-];
-/// Where the OIDs of the other tables begin, below those that a server gives.
+/// What makes the rows of the tables with these names. All others have none.
+const ROWS: [&[(&str, Rows)]; 5] = [relations::ROWS, types::ROWS, server::ROWS, views::ROWS, information_schema::ROWS];
+
+/// Where the OIDs of tables begin that clients do not know from Postgres, below those that the engine gives.
 const FIRST_OID: u32 = 14_000;
 
-impl Schema {
-    pub(crate) fn tables(&self) -> impl Iterator<Item = &'static SystemTable> {
-        self.tables.iter().flat_map(|tables| tables.iter())
+static TABLES: LazyLock<Vec<SystemTable>> = LazyLock::new(|| {
+    let definitions = TEXTS.iter().flat_map(|(schema, text)| {
+        let definitions = definition::parse(text).expect("a test parses these texts");
+        definitions.into_iter().map(move |definition| (*schema, definition))
+    });
+    (FIRST_OID..)
+        .zip(definitions)
+        .map(|(oid, (schema, definition))| SystemTable::new(oid, schema, definition))
+        .collect()
+});
+
+impl SystemTable {
+    fn new(oid: u32, schema: &'static str, definition: Definition) -> Self {
+        let Definition { kind, name, oid: known_oid, columns } = definition;
+        let fields: Vec<_> = columns.iter().map(|column| column.kind.field(column.name)).collect();
+        let rows = ROWS.iter().copied().flatten().find(|(of, _)| *of == name).map(|(_, rows)| *rows);
+        Self {
+            oid: known_oid.unwrap_or(oid),
+            schema,
+            name,
+            kind,
+            columns,
+            arrow: Arc::new(Schema::new(fields)),
+            rows: rows.unwrap_or(|_| Vec::new()),
+        }
     }
 }
 
-/// All tables with their OIDs.
-pub(crate) fn all() -> impl Iterator<Item = (u32, &'static SystemTable)> {
-    (FIRST_OID..).zip(SCHEMAS.iter().flat_map(Schema::tables)).map(|(next, table)| {
-        let known = KNOWN_OIDS.iter().find(|(name, _)| *name == table.name && table.schema == "pg_catalog");
-        (known.map_or(next, |(_, oid)| *oid), table)
-    })
+/// The names of the schemas.
+pub(crate) fn schemas() -> impl Iterator<Item = &'static str> {
+    TEXTS.iter().map(|(schema, _)| *schema)
+}
+
+/// All tables.
+pub(crate) fn all() -> impl Iterator<Item = &'static SystemTable> {
+    TABLES.iter()
 }
 
 /// The OID of a table in `pg_catalog`, as a `classoid`.
 pub(crate) fn class_oid(name: &str) -> u32 {
-    all().find(|(_, table)| table.name == name && table.schema == "pg_catalog").map_or(0, |(oid, _)| oid)
+    // No table of information_schema has such a name.
+    all().find(|table| table.name == name).map_or(0, |table| table.oid)
 }
 
-/// For tables that have no rows.
-fn no_rows(_: &World) -> Vec<Vec<Cell>> {
-    Vec::new()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::cell::Cell;
+    use crate::catalog::tests::world;
+
+    #[test]
+    fn names_are_unique() {
+        let mut names: Vec<_> = all().map(|table| (table.schema, table.name)).collect();
+        let mut oids: Vec<_> = all().map(|table| table.oid).collect();
+        names.sort_unstable();
+        oids.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+        assert!(oids.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn rows_fit_their_tables() {
+        for (name, rows) in ROWS.iter().copied().flatten() {
+            let table = all().find(|table| table.name == *name).unwrap_or_else(|| panic!("{name} is not defined"));
+            let given = rows(&world());
+            let batch = table.batch(given.clone()).expect("columns that the table has");
+            for (column, values) in table.columns.iter().zip(batch.columns()) {
+                let of_column =
+                    |row: &Row| row.iter().find(|(name, _)| *name == column.name).map(|(_, cell)| cell.clone());
+                let nulls = given
+                    .iter()
+                    .filter(|row| of_column(row).unwrap_or_else(|| column.default.clone()) == Cell::Null)
+                    .count();
+                // A value of another type would have become null.
+                assert_eq!(values.null_count(), nulls, "{name}.{}", column.name);
+            }
+        }
+    }
 }

@@ -1,57 +1,60 @@
 //! Catalog tables for DataFusion: rows are made when a scan is planned.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema as ArrowSchema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, Session, TableProvider};
 use datafusion::datasource::memory::MemorySourceConfig;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::{Schema, SystemTable};
-use crate::catalog::cell::{Cell, column};
+use super::{SystemTable, all};
+use crate::catalog::cell::{Cell, Row, column};
 use crate::catalog::world::Lookup;
 
 /// One of the schemas, for one session.
 #[derive(Debug)]
 pub(crate) struct SystemSchema {
-    tables: BTreeMap<&'static str, Arc<SystemTableProvider>>,
+    name: &'static str,
+    lookup: Lookup,
 }
 
 impl SystemSchema {
-    pub(crate) fn new(schema: &Schema, lookup: Lookup) -> Self {
-        let tables = schema.tables().map(|table| {
-            let fields: Vec<_> = table.columns.iter().map(|(name, kind)| kind.field(name)).collect();
-            let schema = Arc::new(ArrowSchema::new(fields));
-            (table.name, Arc::new(SystemTableProvider { table, schema, lookup: lookup.clone() }))
-        });
-        Self { tables: tables.collect() }
+    pub(crate) fn new(name: &'static str, lookup: Lookup) -> Self {
+        Self { name, lookup }
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &'static SystemTable> {
+        all().filter(|table| table.schema == self.name)
+    }
+
+    fn find(&self, name: &str) -> Option<&'static SystemTable> {
+        self.tables().find(|table| table.name == name)
     }
 }
 
 #[async_trait]
 impl SchemaProvider for SystemSchema {
     fn table_names(&self) -> Vec<String> {
-        self.tables.keys().map(|name| (*name).to_owned()).collect()
+        self.tables().map(|table| table.name.to_owned()).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        Ok(self.tables.get(name).map(|table| Arc::clone(table) as Arc<dyn TableProvider>))
+        let provider = |table| Arc::new(SystemTableProvider { table, lookup: self.lookup.clone() });
+        Ok(self.find(name).map(|table| provider(table) as Arc<dyn TableProvider>))
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.tables.contains_key(name)
+        self.find(name).is_some()
     }
 }
 
 /// One of the tables, for one session.
 struct SystemTableProvider {
     table: &'static SystemTable,
-    schema: SchemaRef,
     lookup: Lookup,
 }
 
@@ -64,7 +67,7 @@ impl std::fmt::Debug for SystemTableProvider {
 #[async_trait]
 impl TableProvider for SystemTableProvider {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        Arc::clone(&self.table.arrow)
     }
 
     fn table_type(&self) -> TableType {
@@ -79,21 +82,27 @@ impl TableProvider for SystemTableProvider {
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let rows = (self.table.rows)(&self.lookup.world());
-        let batch = batch(&rows, &self.schema)?;
-        Ok(MemorySourceConfig::try_new_exec(&[vec![batch]], Arc::clone(&self.schema), projection.cloned())?)
+        let batch = self.table.batch(rows)?;
+        Ok(MemorySourceConfig::try_new_exec(&[vec![batch]], self.schema(), projection.cloned())?)
     }
 }
 
-/// Rows as one batch.
-fn batch(rows: &[Vec<Cell>], schema: &SchemaRef) -> Result<RecordBatch> {
-    let columns = schema
-        .fields()
-        .iter()
-        .enumerate()
-        .map(|(index, field)| {
-            let cells: Vec<Cell> = rows.iter().map(|row| row.get(index).cloned().unwrap_or(Cell::Null)).collect();
-            column(&cells, field.data_type())
-        })
-        .collect::<Result<Vec<_>>>()?;
-    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+impl SystemTable {
+    /// Rows as one batch, with defaults for what they do not say.
+    pub(super) fn batch(&self, rows: Vec<Row>) -> Result<RecordBatch> {
+        let mut columns: Vec<Vec<Cell>> =
+            self.columns.iter().map(|column| vec![column.default.clone(); rows.len()]).collect();
+        for (index, row) in rows.into_iter().enumerate() {
+            for (name, cell) in row {
+                let position = self
+                    .columns
+                    .iter()
+                    .position(|column| column.name == name)
+                    .ok_or_else(|| DataFusionError::Internal(format!("{} has no column {name}", self.name)))?;
+                columns[position][index] = cell;
+            }
+        }
+        let columns = columns.iter().zip(self.arrow.fields()).map(|(cells, field)| column(cells, field.data_type()));
+        Ok(RecordBatch::try_new(Arc::clone(&self.arrow), columns.collect::<Result<_>>()?)?)
+    }
 }

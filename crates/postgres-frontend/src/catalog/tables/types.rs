@@ -2,101 +2,37 @@
 
 use postgres_types::{Kind as TypeKind, Type};
 
-use super::SystemTable;
-use crate::catalog::cell::{Cell, Kind, row};
-use crate::catalog::world::{BTREE, COLLATION, HEAP, OWNER, PG_CATALOG, World};
+use super::Rows;
+use crate::catalog::cell::{Row, row};
+use crate::catalog::world::{BTREE, COLLATION, HEAP, OWNER, PG_CATALOG};
 use crate::types::{all_types, array_of, element_of, length};
 
-pub(super) static TABLES: [SystemTable; 4] = [
-    SystemTable {
-        schema: "pg_catalog",
-        name: "pg_type",
-        kind: "r",
-        columns: &[
-            ("oid", Kind::Oid),
-            ("typname", Kind::Name),
-            ("typnamespace", Kind::Oid),
-            ("typowner", Kind::Oid),
-            ("typlen", Kind::Int2),
-            ("typbyval", Kind::Bool),
-            ("typtype", Kind::Char),
-            ("typcategory", Kind::Char),
-            ("typispreferred", Kind::Bool),
-            ("typisdefined", Kind::Bool),
-            ("typdelim", Kind::Char),
-            ("typrelid", Kind::Oid),
-            ("typsubscript", Kind::Text),
-            ("typelem", Kind::Oid),
-            ("typarray", Kind::Oid),
-            ("typinput", Kind::Text),
-            ("typoutput", Kind::Text),
-            ("typreceive", Kind::Text),
-            ("typsend", Kind::Text),
-            ("typmodin", Kind::Text),
-            ("typmodout", Kind::Text),
-            ("typanalyze", Kind::Text),
-            ("typalign", Kind::Char),
-            ("typstorage", Kind::Char),
-            ("typnotnull", Kind::Bool),
-            ("typbasetype", Kind::Oid),
-            ("typtypmod", Kind::Int4),
-            ("typndims", Kind::Int4),
-            ("typcollation", Kind::Oid),
-            ("typdefaultbin", Kind::Text),
-            ("typdefault", Kind::Text),
-            ("typacl", Kind::TextArray),
-        ],
-        rows: |_| all_types().map(|base| type_row(&base)).collect(),
-    },
-    SystemTable {
-        schema: "pg_catalog",
-        name: "pg_range",
-        kind: "r",
-        columns: &[
-            ("rngtypid", Kind::Oid),
-            ("rngsubtype", Kind::Oid),
-            ("rngmultitypid", Kind::Oid),
-            ("rngcollation", Kind::Oid),
-            ("rngsubopc", Kind::Oid),
-            ("rngcanonical", Kind::Text),
-            ("rngsubdiff", Kind::Text),
-        ],
-        rows: pg_range,
-    },
-    SystemTable {
-        schema: "pg_catalog",
-        name: "pg_collation",
-        kind: "r",
-        columns: &[
-            ("oid", Kind::Oid),
-            ("collname", Kind::Name),
-            ("collnamespace", Kind::Oid),
-            ("collowner", Kind::Oid),
-            ("collprovider", Kind::Char),
-            ("collisdeterministic", Kind::Bool),
-            ("collencoding", Kind::Int4),
-            ("collcollate", Kind::Text),
-            ("collctype", Kind::Text),
-            ("colliculocale", Kind::Text),
-            ("collversion", Kind::Text),
-        ],
-        rows: |_| {
-            vec![
-                row![COLLATION, "default", PG_CATALOG, OWNER, "d", true, -1],
-                row![950, "C", PG_CATALOG, OWNER, "c", true, -1, "C", "C"],
-            ]
-        },
-    },
-    SystemTable {
-        schema: "pg_catalog",
-        name: "pg_am",
-        kind: "r",
-        columns: &[("oid", Kind::Oid), ("amname", Kind::Name), ("amhandler", Kind::Text), ("amtype", Kind::Char)],
-        rows: |_| vec![row![HEAP, "heap", "heap_tableam_handler", "t"], row![BTREE, "btree", "bthandler", "i"]],
-    },
+pub(super) const ROWS: &[(&str, Rows)] = &[
+    ("pg_type", |_| all_types().map(|base| type_row(&base)).collect()),
+    ("pg_range", |_| all_types().filter_map(|range| range_row(&range)).collect()),
+    ("pg_collation", |_| {
+        vec![
+            row! { oid: COLLATION, collname: "default", collnamespace: PG_CATALOG, collowner: OWNER, collprovider: "d" },
+            row! {
+                oid: 950,
+                collname: "C",
+                collnamespace: PG_CATALOG,
+                collowner: OWNER,
+                collprovider: "c",
+                collcollate: "C",
+                collctype: "C",
+            },
+        ]
+    }),
+    ("pg_am", |_| {
+        vec![
+            row! { oid: HEAP, amname: "heap", amhandler: "heap_tableam_handler", amtype: "t" },
+            row! { oid: BTREE, amname: "btree", amhandler: "bthandler", amtype: "i" },
+        ]
+    }),
 ];
 
-fn type_row(base: &Type) -> Vec<Cell> {
+fn type_row(base: &Type) -> Row {
     let element = element_of(base);
     let is_vector = element.is_some() && !base.name().starts_with('_');
     let is_array = element.is_some() && !is_vector;
@@ -105,40 +41,32 @@ fn type_row(base: &Type) -> Vec<Cell> {
         // The older types put an underscore before the purpose only where the name has one or needs one.
         false => format!("{}{}{purpose}", base.name(), if has_underscore(base) { "_" } else { "" }),
     };
-    row![
-        base.oid(),
-        base.name(),
-        PG_CATALOG,
-        OWNER,
-        length(base),
-        (1..=8).contains(&length(base)),
-        kind(base),
-        category(base),
-        matches!(*base, Type::BOOL | Type::FLOAT8 | Type::TEXT | Type::OID | Type::TIMESTAMPTZ | Type::INTERVAL),
-        true,
-        if *base == Type::BOX { ";" } else { "," },
-        0,
-        if is_array { "array_subscript_handler" } else { "-" },
-        element.map_or(0, |element| element.oid()),
-        array_of(base).map_or(0, |array| array.oid()),
-        function("in"),
-        function("out"),
-        function("recv"),
-        function("send"),
-        "-",
-        "-",
-        "-",
-        align(base),
-        storage(base),
-        false,
-        0,
-        -1,
-        0,
-        collation(base),
-        Cell::Null,
-        Cell::Null,
-        Cell::Null,
-    ]
+    row! {
+        oid: base.oid(),
+        typname: base.name(),
+        typnamespace: PG_CATALOG,
+        typowner: OWNER,
+        typlen: length(base),
+        typbyval: (1..=8).contains(&length(base)),
+        typtype: kind(base),
+        typcategory: category(base),
+        typispreferred: is_preferred(base),
+        typdelim: if *base == Type::BOX { ";" } else { "," },
+        typsubscript: if is_array { "array_subscript_handler" } else { "-" },
+        typelem: element.map_or(0, |element| element.oid()),
+        typarray: array_of(base).map_or(0, |array| array.oid()),
+        typinput: function("in"),
+        typoutput: function("out"),
+        typreceive: function("recv"),
+        typsend: function("send"),
+        typalign: align(base),
+        typstorage: storage(base),
+        typcollation: collation(base),
+    }
+}
+
+fn is_preferred(base: &Type) -> bool {
+    matches!(*base, Type::BOOL | Type::FLOAT8 | Type::TEXT | Type::OID | Type::TIMESTAMPTZ | Type::INTERVAL)
 }
 
 fn has_underscore(base: &Type) -> bool {
@@ -236,17 +164,14 @@ pub(super) fn collation(base: &Type) -> u32 {
     }
 }
 
-fn pg_range(_: &World) -> Vec<Vec<Cell>> {
-    let multirange_of = |range: &Type| {
-        let name = range.name().replace("range", "multirange");
-        all_types().find(|candidate| candidate.name() == name).map_or(0, |multirange| multirange.oid())
-    };
-    all_types()
-        .filter_map(|range| match range.kind() {
-            TypeKind::Range(element) => {
-                Some(row![range.oid(), element.oid(), multirange_of(&range), collation(element), 0, "-", "-"])
-            }
-            _ => None,
-        })
-        .collect()
+fn range_row(range: &Type) -> Option<Row> {
+    let TypeKind::Range(element) = range.kind() else { return None };
+    let name = range.name().replace("range", "multirange");
+    let multirange = all_types().find(|candidate| candidate.name() == name);
+    Some(row! {
+        rngtypid: range.oid(),
+        rngsubtype: element.oid(),
+        rngmultitypid: multirange.map_or(0, |multirange| multirange.oid()),
+        rngcollation: collation(element),
+    })
 }
