@@ -199,9 +199,7 @@ where
 
     fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
         let scaled = |factor: i256| move |sum: Sum| sum.wide().checked_mul(factor);
-        let average = |factor: i256| {
-            move |sum: Sum| decimal::quotient(sum.wide().checked_mul(factor)?, i256::from_i128(i128::from(sum.count)))
-        };
+        let average = |factor: i256| move |sum: Sum| decimal::mean(sum.wide(), factor, sum.count);
         Ok(match (self.finish, &self.result) {
             (Finish::Integer, DataType::UInt64) => {
                 self.results::<UInt64Type>(groups, |sum| u64::try_from(sum.as_i128()?).ok())

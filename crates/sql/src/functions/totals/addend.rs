@@ -77,8 +77,7 @@ impl Addend for i128 {
         let limit = 10_i128.checked_pow(u32::from(*precision)).ok_or_else(numeric_overflow)?;
         let value = |total: i128, count: i64| {
             let total = if finish.is_average {
-                let scaled = i256::from_i128(total).checked_mul(factor)?;
-                decimal::quotient(scaled, i256::from_i128(i128::from(count)))?.to_i128()?
+                decimal::mean(i256::from_i128(total), factor, count)?.to_i128()?
             } else {
                 total
             };
