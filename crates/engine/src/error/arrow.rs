@@ -45,6 +45,8 @@ pub(super) fn computing(message: &str) -> Error {
         message.strip_prefix("invalid input syntax for type ").and_then(|rest| rest.split_once(": "))
     {
         Error::new(input_code(name), message)
+    } else if message == "requested length too large" {
+        Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)
     } else if message.starts_with("date/time field value out of range: ") {
         Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
     } else if lower.contains("too large to store in a decimal") {

@@ -62,7 +62,7 @@ fn padded_types(types: &[DataType]) -> Option<Vec<DataType>> {
 fn make_room(total: &mut usize, bytes: Option<usize>) -> Result<()> {
     *total = bytes.and_then(|bytes| total.checked_add(bytes)).unwrap_or(usize::MAX);
     if *total > BYTES_MAX {
-        return Err(DataFusionError::ResourcesExhausted("requested length too large".to_owned()));
+        return Err(DataFusionError::Execution("requested length too large".to_owned()));
     }
     Ok(())
 }
