@@ -11,9 +11,13 @@ mod random;
 mod reader;
 mod settings;
 
+#[cfg(feature = "datagen")]
 pub mod datagen;
+#[cfg(feature = "file")]
 pub mod files;
+#[cfg(any(feature = "datagen", feature = "file"))]
 pub mod formats;
+#[cfg(feature = "nexmark")]
 pub mod nexmark;
 
 use std::fmt::Debug;

@@ -6,9 +6,6 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
-use crate::datagen::DatagenSource;
-use crate::files::FileSource;
-use crate::nexmark::NexmarkSource;
 use crate::settings::{Settings, hint};
 use crate::{Error, Source};
 
@@ -36,15 +33,22 @@ pub fn create(options: &SourceOptions) -> Result<Arc<dyn Source>, Error> {
         message: format!("missing; it is one of {}", CONNECTORS.join(", ")),
     })?;
     let columns = options.columns.as_ref();
-    Ok(match connector.as_str() {
-        "nexmark" => Arc::new(NexmarkSource::new(columns, Settings::new("nexmark", options)?)?),
-        "datagen" => Arc::new(DatagenSource::new(columns, Settings::new("datagen", options)?)?),
-        "file" => Arc::new(FileSource::new(columns, Settings::new("file", options)?)?),
+    let settings = |connector| Settings::new(connector, options);
+    match connector.as_str() {
+        #[cfg(feature = "nexmark")]
+        "nexmark" => Ok(Arc::new(crate::nexmark::NexmarkSource::new(columns, settings("nexmark")?)?)),
+        #[cfg(feature = "datagen")]
+        "datagen" => Ok(Arc::new(crate::datagen::DatagenSource::new(columns, settings("datagen")?)?)),
+        #[cfg(feature = "file")]
+        "file" => Ok(Arc::new(crate::files::FileSource::new(columns, settings("file")?)?)),
+        known if CONNECTORS.contains(&known) => {
+            Err(Error::Unsupported(format!("connector \"{known}\" is not part of this build")))
+        }
         _ => {
             let hint = hint(connector, &CONNECTORS, "connectors");
-            return Err(Error::UnknownConnector { name: connector.clone(), hint });
+            Err(Error::UnknownConnector { name: connector.clone(), hint })
         }
-    })
+    }
 }
 
 #[cfg(test)]
