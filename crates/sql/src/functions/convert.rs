@@ -66,6 +66,16 @@ pub(crate) fn convert(conversion: Conversion, operand: Expr) -> Expr {
     ScalarUDF::new_from_impl(Convert { conversion, signature }).call(vec![operand])
 }
 
+/// Whether the expression converts what has been converted so already.
+pub(crate) fn is_repeated(expression: &Expr) -> bool {
+    let conversion = |expression: &Expr| match expression {
+        Expr::ScalarFunction(call) => call.func.inner().downcast_ref::<Convert>().map(|convert| convert.conversion),
+        _ => None,
+    };
+    let Expr::ScalarFunction(call) = expression else { return false };
+    conversion(expression).is_some() && call.args.first().and_then(conversion) == conversion(expression)
+}
+
 /// Whether the expression is a float that has been rounded for a cast to an integer.
 pub(crate) fn is_rounded(expression: &Expr) -> bool {
     let Expr::ScalarFunction(call) = expression else { return false };

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
 use datafusion::scalar::ScalarValue;
 
 use super::operators;
-use crate::functions::convert::{Conversion, convert, is_rounded};
+use crate::functions::convert::{Conversion, convert, is_repeated, is_rounded};
 use crate::functions::numeric;
 use crate::types::PgType;
 
@@ -37,6 +37,22 @@ pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed
             let (left, right) = operators::typed_pair(left, right, schema);
             let expression = BinaryExpr::new(Box::new(left), Operator::Modulo, Box::new(right));
             Ok(Transformed::yes(Expr::BinaryExpr(expression)))
+        }
+        // Of these DataFusion knows the Arrow type only, which is text.
+        Expr::Case(case) => {
+            let results = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
+            let conversion = common_conversion(results.map(Box::as_ref), schema);
+            Ok(converted(Expr::Case(case), conversion))
+        }
+        Expr::ScalarFunction(call) if ["coalesce", "nullif", "greatest", "least"].contains(&call.func.name()) => {
+            let conversion = common_conversion(call.args.iter(), schema);
+            Ok(converted(Expr::ScalarFunction(call), conversion))
+        }
+        expression @ Expr::ScalarFunction(_) if is_repeated(&expression) => {
+            let Expr::ScalarFunction(mut call) = expression else {
+                return Err(DataFusionError::Internal("a conversion is a function".to_owned()));
+            };
+            Ok(Transformed::yes(call.args.swap_remove(0)))
         }
         Expr::AggregateFunction(mut call) if !is_guarded(&call.params) => {
             // Postgres looks at the filter first; what it keeps out must not fail.
@@ -154,6 +170,33 @@ fn explicit(operand_of: &Expr, from: &Field, to: &Field, is_assignment: bool) ->
         }
         _ => None,
     })
+}
+
+/// What makes of text what all of these are, if that is kept as text but is more.
+fn common_conversion<'a>(results: impl Iterator<Item = &'a Expr>, schema: &DFSchema) -> Option<Conversion> {
+    let mut common = None;
+    for result in results {
+        let (_, field) = result.to_field(schema).ok()?;
+        let conversion = match PgType::from_field(&field)? {
+            _ if field.data_type().is_null() => continue,
+            PgType::Uuid => Conversion::Uuid,
+            PgType::Json => Conversion::Json,
+            PgType::Jsonb => Conversion::Jsonb,
+            _ => return None,
+        };
+        if common.is_some_and(|common| common != conversion) {
+            return None;
+        }
+        common = Some(conversion);
+    }
+    common
+}
+
+fn converted(expression: Expr, conversion: Option<Conversion>) -> Transformed<Expr> {
+    match conversion {
+        Some(conversion) => Transformed::yes(convert(conversion, expression)),
+        None => Transformed::no(expression),
+    }
 }
 
 /// Whether an aggregate's arguments fail on no row that its filter keeps out.
