@@ -174,7 +174,9 @@ fn keep_name(item: &mut SelectItem) {
 /// asyncpg asks for the parts of composite types in this column. Were it not an array of OIDs, asyncpg would ask what
 /// it is by the same query, and so on.
 fn keep_type(item: &mut SelectItem) {
-    let SelectItem::ExprWithAlias { expr: expression @ Expr::Case { .. }, alias } = item else { return };
+    let SelectItem::ExprWithAlias { expr: expression @ (Expr::Case { .. } | Expr::Nested(_)), alias } = item else {
+        return;
+    };
     if let (true, Some(data_type)) = (alias.value == "attrtypoids", syntax::type_named("oid[]")) {
         let case = std::mem::replace(expression, syntax::null());
         *expression = syntax::cast(case, data_type);

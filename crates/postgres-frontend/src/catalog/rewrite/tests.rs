@@ -54,6 +54,10 @@ fn spellings() {
             "SELECT CASE WHEN a THEN (SELECT array_agg(o) FROM t) END::oid[] AS attrtypoids FROM u",
         ),
         (
+            "SELECT (CASE WHEN a THEN (SELECT array_agg(o) FROM t) END) AS attrtypoids FROM u",
+            "SELECT (CASE WHEN a THEN (SELECT array_agg(o) FROM t) END)::oid[] AS attrtypoids FROM u",
+        ),
+        (
             "SELECT '1'::\"pg_catalog\".\"int4\", b::pg_catalog.date, '{1}'::\"pg_catalog\".\"int4\"[]",
             "SELECT '1'::INT4, b::DATE, ARRAY['1']::INT4[]",
         ),
