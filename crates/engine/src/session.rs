@@ -14,7 +14,7 @@ use sql::{Parsed, Statement};
 use crate::bind::Binder;
 use crate::cancel::Canceller;
 use crate::transaction::{Transaction, TransactionStatus};
-use crate::{Description, Engine, Error, Notice, Outcome, SessionInfo, Settings, describe, execute};
+use crate::{Description, Engine, Error, Notice, Outcome, SessionInfo, Settings, statement as statements};
 
 /// One client's connection. Its statements run one at a time.
 pub struct Session {
@@ -86,7 +86,7 @@ impl Session {
         let result = match if may_end { Ok(()) } else { self.check_not_failed() } {
             Ok(()) => {
                 self.begin_statement();
-                describe::describe(self, &statement.statement, hints).await
+                statements::describe(self, &statement.statement, hints).await
             }
             Err(error) => Err(error),
         };
@@ -111,7 +111,7 @@ impl Session {
                 self.begin_implicit();
             }
             self.begin_statement();
-            let outcome = execute::execute(self, statement, parameters).await?;
+            let outcome = statements::execute(self, statement, parameters).await?;
             if place == Place::Last { self.end_batch(outcome).await } else { Ok(outcome) }
         };
         let result = tokio::select! {

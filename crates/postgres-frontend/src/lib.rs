@@ -7,7 +7,6 @@ mod server;
 
 mod control;
 mod error;
-mod queries;
 mod session;
 mod wire;
 
@@ -18,7 +17,6 @@ mod types;
 mod catalog;
 
 pub use catalog::extension;
-pub use error::Error;
 pub use server::serve;
 
 #[cfg(test)]

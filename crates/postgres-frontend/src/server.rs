@@ -11,7 +11,6 @@ use tokio::task::JoinSet;
 
 use crate::control::Registry;
 use crate::error::Error;
-use crate::queries::QueryPool;
 use crate::session::Connection;
 use crate::wire::{Channel, Opening, error_response, read_opening};
 
@@ -28,24 +27,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 struct Server {
     engine: Arc<Engine>,
-    queries: Arc<QueryPool>,
     registry: Arc<Registry>,
     sessions: Arc<Semaphore>,
     shutdown: watch::Receiver<bool>,
 }
 
-/// Serves Postgres clients until `shutdown` becomes true, then ends all sessions and returns.
-///
-/// # Errors
-/// If the threads for queries cannot be started. What fails on one connection ends only that one.
-pub async fn serve(
-    listener: TcpListener,
-    engine: Arc<Engine>,
-    mut shutdown: watch::Receiver<bool>,
-) -> Result<(), Error> {
+/// Serves Postgres clients until `shutdown` becomes true, then ends all sessions and returns. What fails
+/// on one connection ends only that one.
+pub async fn serve(listener: TcpListener, engine: Arc<Engine>, mut shutdown: watch::Receiver<bool>) {
     let server = Arc::new(Server {
         engine,
-        queries: Arc::new(QueryPool::start()?),
         registry: Arc::default(),
         sessions: Arc::new(Semaphore::new(SESSIONS_MAX)),
         shutdown: shutdown.clone(),
@@ -81,7 +72,6 @@ pub async fn serve(
         tracing::warn!("sessions did not end in time");
         tasks.shutdown().await;
     }
-    Ok(())
 }
 
 /// Returns when the server is to stop.
@@ -121,7 +111,7 @@ impl Server {
             Ok(permit) => {
                 let control =
                     |process_id, canceller| self.registry.register(process_id, canceller, self.shutdown.clone());
-                Connection::start(&mut channel, &self.engine, &self.queries, control, parameters)
+                Connection::start(&mut channel, &self.engine, control, parameters)
                     .await
                     .map(|connection| (connection, permit))
             }

@@ -55,7 +55,7 @@ async fn serve(options: &Serve) -> anyhow::Result<()> {
     tracing::info!(%address, workers, memory_bytes = options.memory, "server started");
     println!("freshet is ready: psql -h {} -p {}", address.ip(), address.port());
     std::io::stdout().flush().context("cannot write to standard output")?;
-    postgres_frontend::serve(listener, std::sync::Arc::clone(&engine), shutdown).await?;
+    postgres_frontend::serve(listener, std::sync::Arc::clone(&engine), shutdown).await;
     let workers_end = tokio::task::spawn_blocking(move || engine.shutdown());
     match tokio::time::timeout(SHUTDOWN_TIMEOUT, workers_end).await {
         Ok(ended) => ended.context("the workers did not end well")?,

@@ -20,6 +20,7 @@ pub mod types;
 
 pub use bind::{analyse, assign, bind, name_columns, result_schema};
 pub use error::Error;
+pub use functions::json_text;
 pub use lower::{RelationInfo, Relations, check_deterministic, lower, optimise_for_view};
 pub use names::shown_name;
 pub use parser::parse;

@@ -9,6 +9,7 @@ mod chunk;
 mod error;
 mod groups;
 mod index;
+mod memory;
 mod rows;
 mod shared;
 
@@ -16,5 +17,6 @@ pub use checkpoint::{Delta, Saved};
 pub use chunk::Chunk;
 pub use error::Error;
 pub use groups::Groups;
+pub use memory::{Account, Budget, Exhausted, Holding, Owner};
 pub use rows::{Identity, Pairs, RowId, Rows};
 pub use shared::{Holds, SharedRows};

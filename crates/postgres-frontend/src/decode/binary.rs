@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes};
 use datafusion::scalar::ScalarValue;
 use postgres_types::Type;
 
-use super::{array, text, uuid_text};
+use super::{array, json, text, uuid_text};
 use crate::encode::{POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROS, digits_from_base_10000};
 use crate::error::Error;
 use crate::types::{element_of, sql_name};
@@ -56,10 +56,11 @@ pub(super) fn read(bytes: &[u8], base: &Type, target: &DataType) -> Result<Scala
             ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano { months, days, nanoseconds }))
         }
         Type::JSONB => match bytes.split_first() {
-            Some((1, json)) => utf8(json)?,
+            Some((1, text)) => json(text_of(text)?, base)?,
             _ => return Err(malformed(base)),
         },
-        _ => utf8(bytes)?,
+        Type::JSON => json(text_of(bytes)?, base)?,
+        _ => ScalarValue::Utf8(Some(text_of(bytes)?.to_owned())),
     })
 }
 
@@ -67,10 +68,8 @@ fn fixed<const N: usize>(bytes: &[u8], base: &Type) -> Result<[u8; N], Error> {
     bytes.try_into().map_err(|_| malformed(base))
 }
 
-fn utf8(bytes: &[u8]) -> Result<ScalarValue, Error> {
-    String::from_utf8(bytes.to_vec())
-        .map(|text| ScalarValue::Utf8(Some(text)))
-        .map_err(|_| Error::request("22021", "invalid byte sequence for encoding \"UTF8\""))
+fn text_of(bytes: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(bytes).map_err(|_| Error::request("22021", "invalid byte sequence for encoding \"UTF8\""))
 }
 
 fn instant(bytes: &[u8], base: &Type) -> Result<i64, Error> {

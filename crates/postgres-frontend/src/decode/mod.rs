@@ -7,6 +7,7 @@ mod text;
 use arrow::datatypes::{DataType, Field};
 use datafusion::scalar::ScalarValue;
 use postgres_types::Type;
+use sql::json_text;
 
 use crate::encode::Format;
 use crate::error::Error;
@@ -59,6 +60,16 @@ fn cast(value: ScalarValue, target: &DataType) -> Result<ScalarValue, Error> {
 fn uuid_text(uuid: [u8; 16]) -> String {
     let hex: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
+/// `json` as it was written, `jsonb` in its one form.
+fn json(text: &str, base: &Type) -> Result<ScalarValue, Error> {
+    let json = match *base {
+        Type::JSONB => json_text::normalise(text),
+        _ => json_text::is_json(text).then(|| text.to_owned()),
+    };
+    let message = "invalid input syntax for type json";
+    json.map(|json| ScalarValue::Utf8(Some(json))).ok_or_else(|| Error::request("22P02", message))
 }
 
 fn invalid(base: &Type, text: &str) -> Error {

@@ -57,6 +57,9 @@ fn text_values() {
         ("int4[]", "{1,NULL,3}", "[1, NULL, 3]"),
         ("text[]", r#"{a,"b c","q\"",null,"null"}"#, r#"[a, b c, q", NULL, null]"#),
         ("text[]", "{}", "[]"),
+        ("jsonb", r#"{"b":1,"a":[ 2]}"#, r#"{"a": [2], "b": 1}"#),
+        ("json", r#"{"b":1,"a":[ 2]}"#, r#"{"b":1,"a":[ 2]}"#),
+        ("jsonb[]", r#"{"{\"a\":1}"}"#, r#"[{"a": 1}]"#),
     ] {
         let value = from_text(type_name, text).expect(type_name);
         assert_eq!(value.replace(", ,", ", NULL,"), expected, "{type_name} {text}");
@@ -74,7 +77,10 @@ fn text_values() {
 fn binary_values() {
     assert_eq!(from_binary("int4", &7_i32.to_be_bytes()).expect("int4"), "7");
     assert_eq!(from_binary("float8", &1.5_f64.to_be_bytes()).expect("float8"), "1.5");
-    assert_eq!(from_binary("jsonb", b"\x01{}").expect("jsonb"), "{}");
+    assert_eq!(from_binary("jsonb", b"\x01{\"a\":1}").expect("jsonb"), "{\"a\": 1}");
+    assert!(from_binary("jsonb", b"\x01{").is_err());
+    assert!(from_text("jsonb", "{").is_err());
+    assert!(from_text("json", "nothing").is_err());
     assert_eq!(from_binary("date", &1_i32.to_be_bytes()).expect("date"), "2000-01-02");
     // -123.45
     let numeric = [0, 2, 0, 0, 0x40, 0, 0, 2, 0, 0x7b, 0x11, 0x94];

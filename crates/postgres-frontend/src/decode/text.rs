@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::scalar::ScalarValue;
 use postgres_types::Type;
 
-use super::{array, invalid, uuid_text};
+use super::{array, invalid, json, uuid_text};
 use crate::error::Error;
 use crate::types::element_of;
 
@@ -38,6 +38,7 @@ pub(super) fn parse(text: &str, base: &Type, target: &DataType) -> Result<Scalar
         Type::TIME => cast(without_zone(trimmed), &DataType::Time64(TimeUnit::Microsecond), base),
         Type::TIMESTAMP => cast(without_zone(trimmed), target, base),
         Type::TIMESTAMPTZ | Type::INTERVAL | Type::NUMERIC => cast(trimmed, target, base),
+        Type::JSON | Type::JSONB => json(text, base),
         _ => Ok(ScalarValue::Utf8(Some(text.to_owned()))),
     }
 }

@@ -13,7 +13,6 @@ use super::Connection;
 use super::reported::Reported;
 use crate::control::Control;
 use crate::error::Error;
-use crate::queries::QueryPool;
 use crate::wire::Channel;
 
 impl Connection {
@@ -25,7 +24,6 @@ impl Connection {
     pub(crate) async fn start(
         channel: &mut Channel,
         engine: &Arc<Engine>,
-        queries: &Arc<QueryPool>,
         control: impl FnOnce(i32, Canceller) -> Control,
         mut parameters: BTreeMap<String, String>,
     ) -> Result<Self, Error> {
@@ -43,7 +41,6 @@ impl Connection {
         let mut connection = Self {
             session,
             control,
-            queries: Arc::clone(queries),
             reported: Reported::default(),
             statements: HashMap::new(),
             portals: HashMap::new(),

@@ -21,14 +21,12 @@ use self::prepared::{Portal, Prepared};
 use self::reported::Reported;
 use crate::control::Control;
 use crate::error::Error;
-use crate::queries::QueryPool;
 use crate::wire::{Channel, Message, error_response};
 
 /// A session and what it has prepared.
 pub(crate) struct Connection {
     session: Session,
     control: Control,
-    queries: Arc<QueryPool>,
     reported: Reported,
     statements: HashMap<String, Arc<Prepared>>,
     portals: HashMap<String, Portal>,

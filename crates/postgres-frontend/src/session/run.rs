@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 
 use datafusion::scalar::ScalarValue;
-use engine::{Outcome, Tag};
+use engine::Outcome;
 use sql::{Parsed, Statement};
 
 use super::Connection;
@@ -62,7 +62,7 @@ impl Connection {
         self.executed(statement, outcome)
     }
 
-    /// Prepared statements live here, so that forgetting them is done here, too. Rows are computed elsewhere.
+    /// Prepared statements live here, so that forgetting them is done here, too.
     fn executed(&mut self, statement: &Parsed, outcome: Outcome) -> Result<Outcome, Error> {
         match &statement.statement {
             Statement::Deallocate(name) => {
@@ -76,11 +76,6 @@ impl Connection {
             }
             _ => {}
         }
-        Ok(match outcome {
-            Outcome::Rows { tag: Tag::Select, schema, rows } => {
-                Outcome::Rows { tag: Tag::Select, schema, rows: self.queries.run(rows) }
-            }
-            other => other,
-        })
+        Ok(outcome)
     }
 }

@@ -15,7 +15,7 @@ use datafusion::scalar::ScalarValue;
 use super::plain::{PlainFunction, Types, Values};
 use crate::types::PgType;
 
-const MICROSECONDS_PER_DAY: i128 = 86_400_000_000;
+const MICROSECONDS_PER_DAY: i128 = super::MICROSECONDS_PER_DAY as i128;
 /// 1970-01-01 as a Julian day.
 const EPOCH_JULIAN: i128 = 2_440_588;
 

@@ -13,7 +13,8 @@ const DEPTH_MAX: usize = 500;
 const EXPONENT_MAX: usize = 1_000;
 
 /// The text as `jsonb` writes it; none if it is no JSON.
-pub(super) fn normalise(text: &str) -> Option<String> {
+#[must_use]
+pub fn normalise(text: &str) -> Option<String> {
     let mut parser = Parser { text: text.as_bytes(), at: 0 };
     let value = parser.value(0)?;
     parser.space();
@@ -26,7 +27,8 @@ pub(super) fn normalise(text: &str) -> Option<String> {
 }
 
 /// Whether the text is JSON.
-pub(super) fn is_json(text: &str) -> bool {
+#[must_use]
+pub fn is_json(text: &str) -> bool {
     normalise(text).is_some()
 }
 

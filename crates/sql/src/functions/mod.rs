@@ -10,7 +10,7 @@ mod date_part;
 pub(crate) mod interval_text;
 pub(crate) mod interval_times;
 pub(crate) mod json;
-mod json_text;
+pub mod json_text;
 mod lengthened;
 mod named;
 pub(crate) mod numeric;
@@ -23,6 +23,8 @@ mod totals;
 use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+
+const MICROSECONDS_PER_DAY: i64 = 86_400_000_000;
 
 /// What a session has besides DataFusion's functions; one of the same name replaces it.
 pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {

@@ -14,9 +14,8 @@ use datafusion::logical_expr::Operator;
 use plan::decimal::{MEAN_SCALE, power_of_ten, quotient};
 
 use super::plain::{PlainFunction, Types, Values};
+use crate::types::PRECISION_MAX;
 
-/// The most digits that a `numeric` has.
-const PRECISION_MAX: u8 = 38;
 /// The largest scale of a product, unless an operand has a larger one.
 const PRODUCT_SCALE_MAX: i8 = 20;
 
@@ -114,6 +113,7 @@ fn binary(values: &Values<'_>, operator: impl Fn(i128, i128, &Scales) -> Result<
     Ok(Arc::new(result))
 }
 
-fn overflow() -> ArrowError {
+/// A result with more digits than a `numeric` has.
+pub(super) fn overflow() -> ArrowError {
     ArrowError::ArithmeticOverflow("numeric field overflow".to_owned())
 }

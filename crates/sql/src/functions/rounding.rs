@@ -12,10 +12,9 @@ use datafusion::error::Result;
 use datafusion::scalar::ScalarValue;
 use plan::decimal::quotient;
 
+use super::numeric::overflow;
 use super::plain::{PlainFunction, Types, Values};
-
-/// The most digits that a `numeric` has.
-const PRECISION_MAX: u8 = 38;
+use crate::types::PRECISION_MAX;
 
 /// Which whole number a number becomes.
 #[derive(Clone, Copy, PartialEq)]
@@ -130,7 +129,6 @@ fn rounded(values: &Values<'_>, towards: Towards) -> Result<ArrayRef> {
 
 /// A number of scale `from` with all but `places` decimals cut off, as one of scale `to`.
 fn decimal(number: i128, from: i64, to: i64, places: i64, towards: Towards) -> Result<i128, ArrowError> {
-    let overflow = || ArrowError::ArithmeticOverflow("numeric field overflow".to_owned());
     let power = |exponent: i64| {
         let exponent = u32::try_from(exponent).map_err(|_| overflow())?;
         10_i128.checked_pow(exponent).ok_or_else(overflow)

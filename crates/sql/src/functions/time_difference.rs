@@ -9,10 +9,9 @@ use arrow::datatypes::{IntervalMonthDayNano, IntervalMonthDayNanoType, Timestamp
 use arrow::error::ArrowError;
 use datafusion::error::Result;
 
+use super::MICROSECONDS_PER_DAY;
 use super::plain::{PlainFunction, Values};
 use crate::types::PgType;
-
-const MICROSECONDS_PER_DAY: i64 = 86_400_000_000;
 
 /// `left - right`, both timestamps of one kind.
 pub(crate) const TIME_DIFFERENCE: PlainFunction = PlainFunction {

@@ -18,9 +18,8 @@ use datafusion::logical_expr::ColumnarValue;
 
 use self::date::Date;
 use self::pattern::Pattern;
+use super::MICROSECONDS_PER_DAY;
 use super::plain::PlainFunction;
-
-const MICROSECONDS_PER_DAY: i64 = 86_400_000_000;
 
 /// `to_char(time, pattern)`.
 pub(super) const TO_CHAR: PlainFunction = PlainFunction {

@@ -7,11 +7,9 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::planner::TypePlanner;
 use sqlparser::ast::{ArrayElemTypeDef, CharacterLength, DataType as Sql, ExactNumberInfo, TimezoneInfo};
 
-use super::PgType;
+use super::{PRECISION_MAX, PgType};
 use crate::Error;
 
-/// The widest `numeric` that `Decimal128` holds.
-const PRECISION_MAX: u64 = 38;
 /// Postgres' bound for `varchar(n)` and `char(n)`.
 const LENGTH_MAX: u64 = 10_485_760;
 
@@ -97,7 +95,8 @@ fn numeric(info: &ExactNumberInfo) -> Result<PgType, Error> {
     if precision == 0 || precision > 1000 {
         return Err(Error::InvalidParameter(format!("NUMERIC precision {precision} must be between 1 and 1000")));
     }
-    let in_range = precision <= PRECISION_MAX && scale >= 0 && scale <= i64::try_from(precision).unwrap_or(0);
+    let in_range =
+        precision <= u64::from(PRECISION_MAX) && scale >= 0 && scale <= i64::try_from(precision).unwrap_or(0);
     match (u8::try_from(precision), i8::try_from(scale)) {
         (Ok(precision), Ok(scale)) if in_range => Ok(PgType::Numeric(Some((precision, scale)))),
         _ => Err(Error::unsupported(format!("numeric({precision},{scale})"))),

@@ -19,8 +19,11 @@ pub use declare::{PostgresTypePlanner, type_from_sql};
 /// The metadata key that tells types with one Arrow type apart; its value is [`PgType::name`].
 pub const TYPE_KEY: &str = "freshet.type";
 
+/// The most digits of a `numeric`: what `Decimal128` holds.
+pub(crate) const PRECISION_MAX: u8 = 38;
+
 /// The precision and scale of a `numeric` that says neither.
-pub const NUMERIC_DEFAULT: (u8, i8) = (38, 10);
+pub const NUMERIC_DEFAULT: (u8, i8) = (PRECISION_MAX, 10);
 
 /// A type as Postgres knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -8,9 +8,7 @@ use arrow::compute::kernels::cast_utils::{Parser, string_to_datetime};
 use arrow::datatypes::{DataType, Date32Type};
 use datafusion::error::{DataFusionError, Result};
 
-use crate::functions::array_text;
-
-const MICROSECONDS_PER_DAY: i64 = 86_400_000_000;
+use crate::functions::{MICROSECONDS_PER_DAY, array_text};
 
 pub(super) fn invalid(name: &str, text: &str) -> DataFusionError {
     DataFusionError::Execution(format!("invalid input syntax for type {name}: \"{text}\""))

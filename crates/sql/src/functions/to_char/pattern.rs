@@ -324,7 +324,7 @@ fn word(text: &str, letters: Letters, width: usize, out: &mut String) {
 mod tests {
     use super::*;
 
-    const MICROSECONDS_PER_DAY: i64 = 86_400_000_000;
+    use crate::functions::MICROSECONDS_PER_DAY;
 
     fn format(microseconds: i64, pattern: &str) -> String {
         let mut out = String::new();

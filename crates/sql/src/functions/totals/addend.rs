@@ -10,6 +10,8 @@ use arrow::error::ArrowError;
 use datafusion::error::Result;
 use plan::decimal;
 
+use crate::functions::numeric::overflow;
+
 const FLOAT_OVERFLOW: &str = "value out of range: overflow";
 
 /// What becomes of totals.
@@ -45,11 +47,11 @@ impl Addend for i128 {
     type Key = i128;
 
     fn plus(self, other: Self) -> Result<Self, ArrowError> {
-        self.checked_add(other).ok_or_else(numeric_overflow)
+        self.checked_add(other).ok_or_else(overflow)
     }
 
     fn minus(self, other: Self) -> Result<Self, ArrowError> {
-        self.checked_sub(other).ok_or_else(numeric_overflow)
+        self.checked_sub(other).ok_or_else(overflow)
     }
 
     fn key(self) -> i128 {
@@ -73,8 +75,8 @@ impl Addend for i128 {
         else {
             return Err(ArrowError::ComputeError(format!("a sum as {}", finish.result)));
         };
-        let factor = decimal::power_of_ten(u32::from(to.abs_diff(*from))).ok_or_else(numeric_overflow)?;
-        let limit = 10_i128.checked_pow(u32::from(*precision)).ok_or_else(numeric_overflow)?;
+        let factor = decimal::power_of_ten(u32::from(to.abs_diff(*from))).ok_or_else(overflow)?;
+        let limit = 10_i128.checked_pow(u32::from(*precision)).ok_or_else(overflow)?;
         let value = |total: i128, count: i64| {
             let total = if finish.is_average {
                 decimal::mean(i256::from_i128(total), factor, count)?.to_i128()?
@@ -83,12 +85,11 @@ impl Addend for i128 {
             };
             (-limit < total && total < limit).then_some(total)
         };
-        let values =
-            rows.map(
-                |(&total, &count)| {
-                    if count == 0 { Ok(None) } else { value(total, count).map(Some).ok_or_else(numeric_overflow) }
-                },
-            );
+        let values = rows.map(
+            |(&total, &count)| {
+                if count == 0 { Ok(None) } else { value(total, count).map(Some).ok_or_else(overflow) }
+            },
+        );
         let values = values.collect::<Result<Decimal128Array, _>>()?;
         Ok(Arc::new(values.with_data_type(finish.result.clone())))
     }
@@ -144,8 +145,4 @@ fn finite(result: f64, left: f64, right: f64) -> Result<f64, ArrowError> {
         return Err(ArrowError::ArithmeticOverflow(FLOAT_OVERFLOW.to_owned()));
     }
     Ok(result)
-}
-
-fn numeric_overflow() -> ArrowError {
-    ArrowError::ArithmeticOverflow("numeric field overflow".to_owned())
 }

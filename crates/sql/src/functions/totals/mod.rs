@@ -23,9 +23,7 @@ use plan::decimal::MEAN_SCALE;
 use self::accumulators::{OneTotal, Totals};
 use self::addend::Finish;
 use self::distinct::Distinct;
-
-/// The most digits that a `numeric` has.
-const PRECISION_MAX: u8 = 38;
+use crate::types::PRECISION_MAX;
 
 /// Both functions.
 pub(super) fn all() -> Vec<Arc<AggregateUDF>> {

@@ -4,7 +4,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::sql::sqlparser::ast;
 
 use crate::bind::ParameterTypes;
-use crate::write::{
+use crate::statement::write::{
     Computed, Context, Matched, Matching, Returning, TableChange, Target, check_unique, conform, set_columns,
 };
 use crate::{Error, SqlState, Tag};

@@ -5,6 +5,12 @@
 //! statement is computed again over what is there now. Inside a transaction it is not written
 //! before the commit.
 
+mod delete;
+mod insert;
+mod on_conflict;
+mod update;
+mod values;
+
 mod assign;
 mod constraints;
 mod keys;
@@ -23,11 +29,14 @@ use datafusion::scalar::ScalarValue;
 
 pub(crate) use assign::{assign_column, is_unknown_literal, note_assigned};
 pub(crate) use constraints::conform;
+pub(crate) use delete::Delete;
+pub(crate) use insert::Insert;
 pub(crate) use keys::{KeyCodec, check_unique, constraint_name, find_rows};
 pub(crate) use matched::{Matched, Matching};
 pub(crate) use query::{memory_table, parse_query, quoted, select_of};
 pub(crate) use returning::{Returning, Visible};
 pub(crate) use target::{Target, column_index, default_of, name_of, or_default, set_columns};
+pub(crate) use update::Update;
 
 use crate::bind::{Binder, ParameterTypes};
 use crate::read::Reader;

@@ -9,10 +9,10 @@ use sql::{CreateView, ObjectKind, PgType};
 
 use crate::bind::ParameterTypes;
 use crate::catalog::{CatalogSnapshot, Entry, Object, kind_name};
-use crate::create::{IfTaken, begin};
-use crate::incremental::{Unnamed, ViewPlan, plan_view};
 use crate::read::Reader;
 use crate::session::Session;
+use crate::statement::create::{IfTaken, begin};
+use crate::statement::incremental::{Unnamed, ViewPlan, plan_view};
 use crate::{Engine, Error, Outcome, SqlState};
 
 /// Creates a view; a materialized one is there when it holds all that it should.

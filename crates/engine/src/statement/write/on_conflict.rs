@@ -11,8 +11,8 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{self, Spanned};
 
 use crate::bind::{Extra, ParameterTypes, fold, with_types, with_values};
-use crate::query::{collect, typed};
-use crate::write::{
+use crate::statement::query::{collect, typed};
+use crate::statement::write::{
     Context, KeyCodec, Target, assign_column, column_index, conform, constraint_name, find_rows, is_unknown_literal,
     memory_table, note_assigned, parse_query, quoted, select_of, set_columns,
 };

@@ -10,14 +10,15 @@ use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{self, SetExpr, Spanned};
 
+use super::values;
 use crate::bind::{ParameterTypes, fold, with_types, with_values};
-use crate::on_conflict::OnConflict;
-use crate::query::{collect, typed};
-use crate::write::{
+use crate::statement::query::{collect, typed};
+use crate::statement::write::on_conflict::OnConflict;
+use crate::statement::write::{
     Computed, Context, Returning, TableChange, Target, Visible, assign_column, check_unique, column_index, conform,
     default_of, is_unknown_literal, memory_table, note_assigned, or_default,
 };
-use crate::{Error, SqlState, Tag, values};
+use crate::{Error, SqlState, Tag};
 
 /// An `INSERT` statement.
 pub(crate) struct Insert<'a>(&'a ast::Insert);

@@ -71,7 +71,7 @@ pub(crate) fn find_rows(
         }
     }
     let schema = inserted.schema();
-    let rows = crate::query::with_schema(rows, &schema)?;
+    let rows = crate::statement::query::with_schema(rows, &schema)?;
     Ok(FoundRows { rows: concat_batches(&schema, &[rows, inserted])?, places })
 }
 

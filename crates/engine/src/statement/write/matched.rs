@@ -14,8 +14,8 @@ use super::assign::{assign_column, is_unknown_literal, note_assigned};
 use super::query::{parse_query, quoted, select_of};
 use super::{Context, Returning, Target, Visible};
 use crate::bind::{ParameterTypes, fold, with_types, with_values};
-use crate::query::{collect, typed};
 use crate::read::RelationTable;
+use crate::statement::query::{collect, typed};
 use crate::{Error, SqlState};
 
 /// What the statement's own table is called while it runs.

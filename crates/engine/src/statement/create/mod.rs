@@ -1,6 +1,11 @@
 //! What all `CREATE` statements have in common: when they may run, whether the name is free, and
 //! how declared columns become fields.
 
+pub(super) mod sink;
+pub(super) mod source;
+pub(super) mod table;
+pub(super) mod view;
+
 use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};

@@ -7,9 +7,9 @@ use plan::{Properties, RelationId};
 use sql::{CreateSource, Format, ObjectKind};
 
 use crate::catalog::{Entry, Object};
-use crate::create::{IfTaken, begin, columns};
-use crate::incremental::Unnamed;
 use crate::session::Session;
+use crate::statement::create::{IfTaken, begin, columns};
+use crate::statement::incremental::Unnamed;
 use crate::{Error, Outcome};
 
 /// Creates a source. Nothing is read before a view or a query does.

@@ -7,9 +7,9 @@ use datafusion::sql::sqlparser::ast;
 use sql::Statement;
 
 use crate::bind::{ParameterTypes, with_types};
-use crate::incremental::plan_view;
 use crate::rows::text_outcome;
 use crate::session::Session;
+use crate::statement::incremental::plan_view;
 use crate::{Error, Outcome, SqlState, Tag};
 
 /// The one column's name, as Postgres has it.
@@ -50,7 +50,7 @@ async fn batch(session: &mut Session, query: &ast::Query, why: &Error) -> Result
     }
     let state = session.binder.state();
     let plan = sql::analyse(with_types(plan, &fields)?, state)?;
-    let physical = crate::query::physical(state, &plan).await?;
+    let physical = crate::statement::query::physical(state, &plan).await?;
     let mut lines = vec![format!("Batch plan, since {}:", why.message)];
     let text = displayable(Arc::clone(&physical).as_ref()).indent(false).to_string();
     lines.extend(text.lines().map(|line| format!("  {line}")));

@@ -10,9 +10,9 @@ use datafusion::sql::sqlparser::ast;
 
 use super::Context;
 use super::query::{memory_table, parse_query, quoted, select_of};
+use crate::Error;
 use crate::bind::{Extra, ParameterTypes, with_values};
-use crate::query::{collect, typed};
-use crate::{Error, query};
+use crate::statement::query::{collect, shown_schema, typed};
 
 /// Starts the names of the tables and columns that the engine adds; no client writes such names.
 const OWN: &str = "freshet returning";
@@ -62,7 +62,7 @@ impl Returning<'_> {
         types.infer(&plan)?;
         let plan = crate::bind::with_types(plan, &types.fields())?;
         let plan = sql::analyse(plan, context.binder.state())?;
-        let schema = query::shown_schema(plan.schema().as_arrow(), None);
+        let schema = shown_schema(plan.schema().as_arrow(), None);
         Ok(Some(without_own_columns(&schema).0))
     }
 

@@ -12,11 +12,11 @@ use sql::{ColumnDefinition, CreateTable, ObjectKind, PgType};
 
 use crate::bind::Binder;
 use crate::catalog::{Entry, Object};
-use crate::create::{IfTaken, begin, columns};
-use crate::incremental::Unnamed;
-use crate::query::collect;
 use crate::session::Session;
-use crate::write::assign_column;
+use crate::statement::create::{IfTaken, begin, columns};
+use crate::statement::incremental::Unnamed;
+use crate::statement::query::collect;
+use crate::statement::write::assign_column;
 use crate::{Error, Outcome, SqlState};
 
 /// Creates a table, empty.
@@ -85,7 +85,7 @@ async fn check_default(binder: &Binder, definition: &ColumnDefinition, field: &F
         return Err(Error::new(code, message).at(default.span()));
     }
     let (_, from) = value.to_field(&DFSchema::empty())?;
-    let is_literal = crate::write::is_unknown_literal(default);
+    let is_literal = crate::statement::write::is_unknown_literal(default);
     let assigned = assign_column(value, &from, is_literal, field).map_err(|error| match error.code {
         SqlState::DATATYPE_MISMATCH => {
             let name = |field: &FieldRef| PgType::from_field(field).map_or_else(String::new, |one| one.name());

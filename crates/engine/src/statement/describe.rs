@@ -5,14 +5,15 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, FieldRef, SchemaRef};
 use sql::Statement;
 
+use super::{explain, query, show, subscribe};
+use crate::Error;
 use crate::bind::{ParameterTypes, with_types};
-use crate::delete::Delete;
-use crate::insert::Insert;
 use crate::rows::text_schema;
 use crate::session::Session;
-use crate::update::Update;
-use crate::write::{Context, TableChange};
-use crate::{Error, explain, query, show, subscribe};
+use crate::statement::write::Delete;
+use crate::statement::write::Insert;
+use crate::statement::write::Update;
+use crate::statement::write::{Context, TableChange};
 
 /// What a statement takes and gives.
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@ use sql::ObjectKind;
 
 use crate::Error;
 use crate::read::Reader;
-use crate::write::name_of;
+use crate::statement::write::name_of;
 
 /// The relation to watch, if the query is `SELECT * FROM` a table or materialized view. A source
 /// keeps nothing by itself.

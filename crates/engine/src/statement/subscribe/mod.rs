@@ -24,9 +24,9 @@ use plan::RelationId;
 use sql::Subscribe;
 use tokio::sync::watch;
 
-use crate::incremental::{Unnamed, ViewPlan, plan_view};
 use crate::read::Reader;
 use crate::session::Session;
+use crate::statement::incremental::{Unnamed, ViewPlan, plan_view};
 use crate::{Engine, Error, Outcome, SqlState};
 use watched::watched;
 

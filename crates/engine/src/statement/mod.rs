@@ -1,13 +1,25 @@
-//! Where each statement goes.
+//! The statements, a file each, and where each goes: [`execute`] is one match that leads to all of
+//! them. What they share of a session, of names and of the catalog lies outside of this folder.
+
+mod create;
+mod describe;
+mod drop;
+mod explain;
+mod incremental;
+mod query;
+mod show;
+mod subscribe;
+mod write;
 
 use datafusion::scalar::ScalarValue;
 use sql::{Parsed, Statement};
 
 use crate::session::Session;
-use crate::{
-    Error, Outcome, Tag, create_sink, create_source, create_table, create_view, delete, drop, explain, insert, query,
-    settings, show, subscribe, update, write,
-};
+use crate::{Error, Outcome, Tag, settings};
+
+pub use describe::Description;
+pub(crate) use describe::describe;
+use write::{Delete, Insert, Update};
 
 /// Runs a statement.
 pub(crate) async fn execute(
@@ -18,13 +30,13 @@ pub(crate) async fn execute(
     let sql = parsed.sql.as_str();
     match &parsed.statement {
         Statement::Query(query) => query::run(session, query, parameters, Tag::Select).await,
-        Statement::Insert(insert) => write::run(session, &insert::Insert::new(insert), parameters).await,
-        Statement::Update(update) => write::run(session, &update::Update::new(update), parameters).await,
-        Statement::Delete(delete) => write::run(session, &delete::Delete::new(delete), parameters).await,
-        Statement::CreateTable(table) => create_table::run(session, table, sql).await,
-        Statement::CreateSource(source) => create_source::run(session, source, sql).await,
-        Statement::CreateView(view) => create_view::run(session, view, sql).await,
-        Statement::CreateSink(sink) => create_sink::run(session, sink, sql).await,
+        Statement::Insert(insert) => write::run(session, &Insert::new(insert), parameters).await,
+        Statement::Update(update) => write::run(session, &Update::new(update), parameters).await,
+        Statement::Delete(delete) => write::run(session, &Delete::new(delete), parameters).await,
+        Statement::CreateTable(table) => create::table::run(session, table, sql).await,
+        Statement::CreateSource(source) => create::source::run(session, source, sql).await,
+        Statement::CreateView(view) => create::view::run(session, view, sql).await,
+        Statement::CreateSink(sink) => create::sink::run(session, sink, sql).await,
         Statement::Drop(drop) => drop::run(session, drop).await,
         Statement::Show(show) => show::run(session, show),
         Statement::Set(set) => settings::run(session, set, sql),

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{self, SetExpr, UnaryOperator};
 
 use crate::Error;
-use crate::write::{assign_column, is_unknown_literal, parse_query, select_of};
+use crate::statement::write::{assign_column, is_unknown_literal, parse_query, select_of};
 
 /// The rows of a query that is `VALUES` and nothing else.
 pub(crate) fn rows_of(query: &ast::Query) -> Option<&ast::Values> {

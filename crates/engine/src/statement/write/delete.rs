@@ -5,7 +5,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::sql::sqlparser::ast;
 
 use crate::bind::ParameterTypes;
-use crate::write::{Computed, Context, Matched, Matching, Returning, TableChange, Target};
+use crate::statement::write::{Computed, Context, Matched, Matching, Returning, TableChange, Target};
 use crate::{Error, SqlState, Tag};
 
 /// A `DELETE` statement.

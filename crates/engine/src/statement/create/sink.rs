@@ -6,10 +6,10 @@ use plan::RelationId;
 use sql::{CreateSink, ObjectKind};
 
 use crate::catalog::{Entry, Object};
-use crate::create::{IfTaken, begin};
-use crate::incremental::{Unnamed, ViewPlan, plan_view};
 use crate::read::Reader;
 use crate::session::Session;
+use crate::statement::create::{IfTaken, begin};
+use crate::statement::incremental::{Unnamed, ViewPlan, plan_view};
 use crate::{Error, Outcome, SqlState};
 
 const BLACKHOLE: &str = "blackhole";
