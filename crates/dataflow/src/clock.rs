@@ -19,6 +19,7 @@ use plan::RelationId;
 use state::Identity;
 
 use crate::build::Spec;
+use crate::memory::Observer;
 use crate::relation::{Now, Relation};
 use crate::runtime::Write;
 use crate::source::Pump;
@@ -63,6 +64,7 @@ pub(crate) struct Clock {
     pub(crate) workers: Vec<Sender<Command>>,
     pub(crate) done: Receiver<Done>,
     pub(crate) cpu: Arc<Mutex<Vec<Duration>>>,
+    pub(crate) memory: Observer,
     tables: HashMap<RelationId, Base>,
     pumps: HashMap<RelationId, Pump>,
     /// By dataflow, what it reads.
@@ -102,6 +104,7 @@ impl Clock {
         workers: Vec<Sender<Command>>,
         done: Receiver<Done>,
         cpu: Arc<Mutex<Vec<Duration>>>,
+        memory: Observer,
     ) -> Clock {
         Clock {
             now,
@@ -111,6 +114,7 @@ impl Clock {
             workers,
             done,
             cpu,
+            memory,
             tables: HashMap::new(),
             pumps: HashMap::new(),
             reads: HashMap::new(),
@@ -138,6 +142,7 @@ impl Clock {
             }
             self.close_epoch(commits);
             self.answer_flushes();
+            self.memory.look();
         }
     }
 
@@ -271,6 +276,8 @@ impl Clock {
                 } else {
                     rows.collect(horizon).expect("living rows of a chunk form a chunk");
                 }
+                drop(rows);
+                relation.account(partition);
             }
         }
     }

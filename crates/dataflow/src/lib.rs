@@ -12,6 +12,7 @@ mod build;
 mod clock;
 mod error;
 mod exchange;
+mod memory;
 mod relation;
 mod sink;
 mod source;

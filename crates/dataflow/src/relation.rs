@@ -19,6 +19,7 @@ use plan::RelationId;
 use state::{Holds, SharedRows};
 
 use crate::Error;
+use crate::memory::Shares;
 use crate::statistics::Counters;
 
 /// Rows that a source is asked for at once.
@@ -54,6 +55,7 @@ struct Inner {
     key: Option<Vec<usize>>,
     partitions: Vec<SharedRows>,
     counters: Arc<Counters>,
+    memory: Shares,
     now: Now,
     /// Who reads this relation, and who reads all of them.
     holds: Holds,
@@ -75,6 +77,7 @@ pub(crate) struct Parts {
     pub(crate) key: Option<Vec<usize>>,
     pub(crate) partitions: Vec<SharedRows>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) memory: Shares,
     pub(crate) now: Now,
     pub(crate) holds_of_all: Holds,
     pub(crate) source: Option<Arc<dyn Source>>,
@@ -82,10 +85,10 @@ pub(crate) struct Parts {
 
 impl Relation {
     pub(crate) fn new(parts: Parts) -> Relation {
-        let Parts { id, schema, key, partitions, counters, now, holds_of_all, source } = parts;
+        let Parts { id, schema, key, partitions, counters, memory, now, holds_of_all, source } = parts;
         let source = source.map(|source| SourceProgress { source, positions: Mutex::default() });
         let holds = Holds::default();
-        Relation(Arc::new(Inner { id, schema, key, partitions, counters, now, holds, holds_of_all, source }))
+        Relation(Arc::new(Inner { id, schema, key, partitions, counters, memory, now, holds, holds_of_all, source }))
     }
 
     /// Which relation.
@@ -108,6 +111,12 @@ impl Relation {
 
     pub(crate) fn partition(&self, index: usize) -> &SharedRows {
         &self.0.partitions[index]
+    }
+
+    /// Tells the budget what a partition holds now.
+    pub(crate) fn account(&self, partition: usize) {
+        let bytes = self.partition(partition).read().bytes();
+        self.0.memory.set(partition, bytes);
     }
 
     pub(crate) fn counters(&self) -> &Arc<Counters> {

@@ -12,11 +12,12 @@ use connectors::Source;
 use futures::channel::oneshot;
 use parking_lot::Mutex;
 use plan::{Node, RelationId};
-use state::{Holds, Identity, Rows, SharedRows};
+use state::{Budget, Holds, Identity, Owner, Rows, SharedRows};
 use tokio::sync::watch;
 
 use crate::build::{Spec, Target};
 use crate::clock::{Clock, Request, identity_of};
+use crate::memory::{Observer, Shares};
 use crate::relation::{Hold, Now, Parts, Relation};
 use crate::statistics::{Counters, Statistics};
 use crate::{CommitError, Error, worker};
@@ -26,6 +27,8 @@ use crate::{CommitError, Error, worker};
 pub struct Config {
     /// Worker threads; each owns a part of every key space.
     pub workers: usize,
+    /// With whom relations, operators and sources account for their memory.
+    pub budget: Budget,
 }
 
 /// One table's part in a transaction. Deletions come before insertions.
@@ -46,6 +49,7 @@ pub struct Runtime(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     workers: usize,
+    budget: Budget,
     now: Now,
     published: watch::Receiver<Epoch>,
     holds: Holds,
@@ -77,11 +81,21 @@ impl Runtime {
         let now = Now::new(Epoch::ZERO);
         let cpu = Arc::new(Mutex::new(vec![Duration::ZERO; workers]));
         let timely_thread = start_workers(workers, receivers, done)?;
-        let clock = Clock::new(now.clone(), publish, received, requests.clone(), commands, all_done, Arc::clone(&cpu));
+        let clock = Clock::new(
+            now.clone(),
+            publish,
+            received,
+            requests.clone(),
+            commands,
+            all_done,
+            Arc::clone(&cpu),
+            Observer::new(config.budget.clone()),
+        );
         let clock = std::thread::Builder::new().name("freshet-clock".into()).spawn(move || clock.run());
         let clock = clock.map_err(|error| Error::Start(error.to_string()))?;
         Ok(Runtime(Arc::new(Inner {
             workers,
+            budget: config.budget.clone(),
             now,
             published,
             holds: Holds::default(),
@@ -251,6 +265,7 @@ impl Runtime {
             key,
             partitions,
             counters: Arc::clone(&counters),
+            memory: Shares::new(self.0.budget.open(Owner::Rows, name), self.0.workers),
             now: self.0.now.clone(),
             holds_of_all: self.0.holds.clone(),
             source,

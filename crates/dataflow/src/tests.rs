@@ -13,6 +13,7 @@ use futures::executor::block_on;
 use plan::{Aggregate, AggregateCall, AggregateFunction, Filter, Get, Join, Node, Properties, RelationId};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use state::Budget;
 
 use crate::{CommitError, Config, Relation, Runtime, Write};
 
@@ -109,7 +110,7 @@ fn expected_aggregate(joined: &[Row]) -> Vec<Row> {
 }
 
 async fn run(workers: usize, seed: u64) {
-    let runtime = Runtime::start(&Config { workers }).expect("threads can be had");
+    let runtime = Runtime::start(&Config { workers, budget: Budget::new(usize::MAX) }).expect("threads can be had");
     let mut random = StdRng::seed_from_u64(seed);
     let (left_schema, right_schema) = (schema(&["a", "b"]), schema(&["c", "d"]));
     let left = runtime.create_table(LEFT, "l", Arc::clone(&left_schema), Some(vec![0])).await.expect("a table");

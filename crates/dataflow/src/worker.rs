@@ -181,6 +181,9 @@ impl Driver {
                 relation.partition(worker.index()).write().collect(horizon)?;
             }
             dataflow.close(worker, epoch);
+            if let Some(relation) = self.relations.get(&dataflow.spec.id) {
+                relation.account(worker.index());
+            }
             dataflow.count_state(worker.index());
             changed.insert(dataflow.spec.id);
         }
