@@ -19,7 +19,10 @@ use crate::{Chunk, Error};
 
 mod find;
 mod history;
+mod locate;
 mod save;
+
+pub use locate::Located;
 
 /// Names a row for as long as it lives and does not move.
 pub type RowId = u64;

@@ -49,13 +49,7 @@ impl Rows {
         if lookup.is_exact || pairs.rows.is_empty() {
             return Ok(());
         }
-        // As SQL compares keys: -0.0 is 0.0, and a NaN any other NaN.
-        let stored = self.gather(&pairs.ids, &lookup.columns)?;
-        let wanted = compute::take_arrays(keys, &UInt32Array::from(pairs.rows.clone()), None)?;
-        let mut equal = BooleanBuffer::new_set(pairs.rows.len());
-        for (stored, wanted) in stored.iter().zip(&wanted) {
-            equal = &equal & &not_distinct(&with_one_nan_and_zero(stored), &with_one_nan_and_zero(wanted))?;
-        }
+        let equal = self.have_keys(lookup, keys, pairs)?;
         let keep = |index: usize| equal.value(index);
         pairs.rows = pairs.rows.iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, &row)| row).collect();
         pairs.ids = pairs.ids.iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, &id)| id).collect();
@@ -179,9 +173,16 @@ impl Rows {
         Ok(())
     }
 
-    /// Whether the rows `pairs.ids` have the keys at `pairs.rows`.
+    /// Whether the rows `pairs.ids` have the keys at `pairs.rows`, as SQL compares them: -0.0 is 0.0,
+    /// and a NaN any other NaN.
     fn have_keys(&self, index: &KeyIndex, keys: &[ArrayRef], pairs: &Pairs) -> Result<BooleanBuffer, Error> {
-        self.are_equal(&index.columns, keys, pairs)
+        let stored = self.gather(&pairs.ids, &index.columns)?;
+        let wanted = compute::take_arrays(keys, &UInt32Array::from(pairs.rows.clone()), None)?;
+        let mut equal = BooleanBuffer::new_set(pairs.rows.len());
+        for (stored, wanted) in stored.iter().zip(&wanted) {
+            equal = &equal & &not_distinct(&with_one_nan_and_zero(stored), &with_one_nan_and_zero(wanted))?;
+        }
+        Ok(equal)
     }
 
     /// Whether the columns `columns` of the rows `pairs.ids` are `values` at `pairs.rows`.

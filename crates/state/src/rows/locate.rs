@@ -1,0 +1,92 @@
+//! Finding the rows that deletions mean, without taking them: whether a transaction may be written.
+
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute;
+use hashbrown::{HashMap, HashSet};
+
+use super::find::not_distinct;
+use super::{Pairs, RowId, Rows};
+use crate::Error;
+
+/// Rows that were found for a transaction so far: each stands for one deletion.
+#[derive(Debug, Default)]
+pub struct Located {
+    ids: HashSet<RowId>,
+    /// By hash, the row of its chain that was not looked at yet.
+    next: HashMap<u64, Option<RowId>>,
+    /// By hash, rows that were looked at and are another's than the one they were compared with.
+    passed: HashMap<u64, Vec<RowId>>,
+}
+
+impl Located {
+    /// Whether a row is among them.
+    #[must_use]
+    pub fn has(&self, id: RowId) -> bool {
+        self.ids.contains(&id)
+    }
+}
+
+impl Rows {
+    /// Whether for each row there is a living row that is equal to it in all columns, different ones
+    /// for equal rows, none of them in `located` yet. If so they are added to it.
+    ///
+    /// # Errors
+    /// If the rows are not of this schema.
+    pub fn locate(&self, rows: &RecordBatch, located: &mut Located) -> Result<bool, Error> {
+        let Some(identity) = self.identity.as_ref().filter(|_| rows.num_rows() > 0) else {
+            return Ok(rows.num_rows() == 0);
+        };
+        let hashes = identity.hashes(&identity.keys(rows), rows.num_rows())?;
+        // The nth row of a hash is compared with the nth of its chain: equal rows are settled at once.
+        let mut pairs = Pairs::default();
+        let mut unsettled = Vec::new();
+        for (row, &hash) in (0u32..).zip(&hashes) {
+            let next = located.next.entry(hash).or_insert_with(|| identity.index.head(hash));
+            match *next {
+                Some(id) => {
+                    *next = identity.index.after(id);
+                    pairs.rows.push(row);
+                    pairs.ids.push(id);
+                }
+                None => unsettled.push(row),
+            }
+        }
+        let equal = self.are_whole_rows(rows, &pairs)?;
+        for (index, (&row, &id)) in pairs.rows.iter().zip(&pairs.ids).enumerate() {
+            if equal.value(index) {
+                located.ids.insert(id);
+            } else {
+                located.passed.entry(hashes[row as usize]).or_default().push(id);
+                unsettled.push(row);
+            }
+        }
+        // What is left are rows that are not there, another row of their key, and collisions: few.
+        for row in unsettled {
+            let hash = hashes[row as usize];
+            let passed = located.passed.entry(hash).or_default();
+            while let Some(id) = located.next.get(&hash).copied().flatten() {
+                passed.push(id);
+                located.next.insert(hash, identity.index.after(id));
+            }
+            let pairs = Pairs { rows: vec![row; passed.len()], ids: passed.clone() };
+            let Some(place) = self.are_whole_rows(rows, &pairs)?.set_indices().next() else {
+                return Ok(false);
+            };
+            located.ids.insert(passed.swap_remove(place));
+        }
+        Ok(true)
+    }
+
+    /// Whether the rows `pairs.ids` are those at `pairs.rows`.
+    fn are_whole_rows(&self, rows: &RecordBatch, pairs: &Pairs) -> Result<BooleanBuffer, Error> {
+        let all_columns = (0..rows.num_columns()).collect::<Vec<_>>();
+        let stored = self.gather(&pairs.ids, &all_columns)?;
+        let wanted = UInt32Array::from(pairs.rows.clone());
+        let mut equal = BooleanBuffer::new_set(pairs.rows.len());
+        for (stored, column) in stored.iter().zip(rows.columns()) {
+            equal = &equal & &not_distinct(stored, &compute::take(column, &wanted, None)?)?;
+        }
+        Ok(equal)
+    }
+}
