@@ -20,6 +20,7 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::frontier::MutableAntichain;
 
 use crate::exchange::{ByKey, Changes};
+use crate::panics;
 use crate::statistics::Counters;
 
 /// An operator that the worker can also reach between epochs, for checkpoints.
@@ -63,8 +64,10 @@ pub(crate) fn connect<'scope>(
         let mut capability = capabilities.pop().expect("one output, one capability");
         capability.downgrade(&first.0);
         let mut waiting = BTreeMap::from([(first.0, Waiting { capability, changes: Vec::new() })]);
+        let place = Rc::<str>::from(format!("{name} of {}", counters.name()));
         let mut driver = Driver { operator, output: Output::default(), sender: output, counters };
         move |frontiers| {
+            panics::enter(&place);
             let closed = |epoch: u64| frontiers.iter().all(|frontier| !frontier.less_equal(&epoch));
             let result = driver.run(&mut pulls, &mut waiting, closed, frontiers);
             if let Err(fault) = result {

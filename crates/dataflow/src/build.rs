@@ -6,15 +6,17 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use changes::{ChangeBatch, Epoch, KeyHasher, partition_of};
-use operators::{Aggregate, Distinct, Fault, Filter, Join, Materialize, Operator, Project, Union};
+use operators::{Aggregate, Distinct, Fault, Filter, Join, Operator, Project, Union};
 use plan::{Node, RelationId};
-use state::SharedRows;
 use timely::dataflow::operators::{Input as _, Probe};
 use timely::dataflow::{InputHandle, ProbeHandle, Scope, Stream};
 use timely::worker::Worker;
 
 use crate::adapter::{Route, SharedOperator, connect};
 use crate::exchange::{ByKey, Changes};
+use crate::memory::Shares;
+use crate::publish::Publish;
+use crate::relation::Relation;
 use crate::sink::Blackhole;
 use crate::statistics::Counters;
 
@@ -26,7 +28,7 @@ type NoBuilder = timely::container::NoopBuilder<Changes>;
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
     /// Into a relation's storage, a partition for each worker.
-    Relation(Vec<SharedRows>),
+    Relation(Relation),
     /// Away.
     Blackhole,
 }
@@ -39,6 +41,8 @@ pub(crate) struct Spec {
     pub(crate) plan: Node,
     pub(crate) target: Target,
     pub(crate) counters: Arc<Counters>,
+    /// What its operators hold, a part for each worker.
+    pub(crate) memory: Shares,
 }
 
 /// Where an input's changes come from.
@@ -68,7 +72,7 @@ pub(crate) fn build(worker: &mut Worker, spec: &Spec, first: Epoch) -> Result<Bu
             Builder { scope, spec, first, worker: worker_index, workers, inputs: Vec::new(), operators: Vec::new() };
         let stream = builder.node(&spec.plan)?;
         let last: Box<dyn Operator> = match &spec.target {
-            Target::Relation(partitions) => Box::new(Materialize::new(partitions[worker_index].clone())),
+            Target::Relation(relation) => Box::new(Publish::new(relation, worker_index)),
             Target::Blackhole => Box::new(Blackhole::new(Arc::clone(&spec.counters))),
         };
         let stream = builder.place("target", last, vec![(stream, Route::Local)]);

@@ -18,7 +18,7 @@ pub(crate) struct Counters {
     errors_seen: AtomicU64,
     /// Changes that a sink took.
     sent: AtomicU64,
-    /// Rows, groups and values that the operators remember.
+    /// Rows, groups and values that the operators remember, as last counted.
     state_rows: Vec<AtomicUsize>,
 }
 
@@ -31,6 +31,11 @@ impl Counters {
             sent: AtomicU64::new(0),
             state_rows: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
         }
+    }
+
+    /// The relation's or sink's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Counts a row error, and logs it unless there are very many.

@@ -15,7 +15,10 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use state::Budget;
 
-use crate::{CommitError, Config, Relation, Runtime, Write};
+use crate::{CommitError, Config, Error, Relation, Runtime, Write};
+
+mod epochs;
+mod sources;
 
 type Row = Vec<i64>;
 
@@ -109,8 +112,14 @@ fn expected_aggregate(joined: &[Row]) -> Vec<Row> {
     groups.into_iter().map(row).collect()
 }
 
+/// A runtime that fills new dataflows in tiny portions.
+fn start(workers: usize) -> Runtime {
+    let config = Config { workers, budget: Budget::new(usize::MAX), portion_rows: 3 };
+    Runtime::start(&config).expect("threads can be had")
+}
+
 async fn run(workers: usize, seed: u64) {
-    let runtime = Runtime::start(&Config { workers, budget: Budget::new(usize::MAX) }).expect("threads can be had");
+    let runtime = start(workers);
     let mut random = StdRng::seed_from_u64(seed);
     let (left_schema, right_schema) = (schema(&["a", "b"]), schema(&["c", "d"]));
     let left = runtime.create_table(LEFT, "l", Arc::clone(&left_schema), Some(vec![0])).await.expect("a table");

@@ -9,6 +9,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use parking_lot::RwLock;
 use state::Budget;
 
+use crate::freshet_catalog::FreshetCatalog;
 use crate::pool::Pool;
 use crate::{Catalog, Error, Extension, Session, SessionInfo, Settings, SqlState};
 
@@ -50,8 +51,12 @@ impl Engine {
         let query_bytes = usize::try_from(config.memory_bytes / QUERY_MEMORY_PART).unwrap_or(usize::MAX);
         let environment = RuntimeEnvBuilder::new().with_memory_limit(query_bytes, 1.0).build_arc()?;
         let budget = Budget::new(usize::try_from(config.memory_bytes).unwrap_or(usize::MAX));
-        let runtime = Runtime::start(&dataflow::Config { workers: config.workers, budget: budget.clone() })?;
-        Ok(Arc::new(Engine {
+        let runtime = Runtime::start(&dataflow::Config {
+            workers: config.workers,
+            budget: budget.clone(),
+            portion_rows: dataflow::PORTION_ROWS,
+        })?;
+        let engine = Arc::new(Engine {
             catalog: Catalog::default(),
             runtime,
             budget,
@@ -60,7 +65,9 @@ impl Engine {
             extensions: RwLock::default(),
             query_partitions: config.workers.max(1),
             next_process_id: AtomicI32::new(1),
-        }))
+        });
+        engine.extend(Arc::new(FreshetCatalog::new(&engine)));
+        Ok(engine)
     }
 
     /// A new session.

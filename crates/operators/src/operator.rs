@@ -50,6 +50,11 @@ pub trait Operator {
     fn state_rows(&self) -> usize {
         0
     }
+
+    /// Bytes that it holds between epochs, counted as it goes: asking costs nothing.
+    fn state_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Where an operator puts what it makes.
