@@ -160,7 +160,7 @@ impl Tables {
 impl Base {
     /// Whether a partition has all rows that are deleted, and none of the keys that come.
     fn check(&self, partition: usize, part: &Part) -> Result<(), CommitError> {
-        let rows = self.relation.partition(partition).read();
+        let rows = self.relation.partition(partition).write();
         let mut deleted = Located::default();
         for deletes in &part.deletes {
             if !rows.locate(deletes, &mut deleted)? {

@@ -1,20 +1,19 @@
 //! Finding the rows that deletions mean, without taking them: whether a transaction may be written.
 
-use arrow::array::{RecordBatch, UInt32Array};
-use arrow::buffer::BooleanBuffer;
-use arrow::compute;
+use arrow::array::RecordBatch;
 use hashbrown::{HashMap, HashSet};
 
-use super::find::not_distinct;
+use super::find::are_equal;
 use super::{Pairs, RowId, Rows};
 use crate::Error;
+use crate::index::Place;
 
 /// Rows that were found for a transaction so far: each stands for one deletion.
 #[derive(Debug, Default)]
 pub struct Located {
     ids: HashSet<RowId>,
     /// By hash, the row of its chain that was not looked at yet.
-    next: HashMap<u64, Option<RowId>>,
+    next: HashMap<u64, Option<Place>>,
     /// By hash, rows that were looked at and are another's than the one they were compared with.
     passed: HashMap<u64, Vec<RowId>>,
 }
@@ -34,25 +33,29 @@ impl Rows {
     /// # Errors
     /// If the rows are not of this schema.
     pub fn locate(&self, rows: &RecordBatch, located: &mut Located) -> Result<bool, Error> {
-        let Some(identity) = self.identity.as_ref().filter(|_| rows.num_rows() > 0) else {
+        let Some(identity) = self.keys.identity.as_ref().filter(|_| rows.num_rows() > 0) else {
             return Ok(rows.num_rows() == 0);
         };
-        let hashes = identity.hashes(&identity.keys(rows), rows.num_rows())?;
+        let hashes = identity.hash_rows(rows)?.hashes;
+        let all_columns = (0..rows.num_columns()).collect::<Vec<_>>();
         // The nth row of a hash is compared with the nth of its chain: equal rows are settled at once.
         let mut pairs = Pairs::default();
         let mut unsettled = Vec::new();
-        for (row, &hash) in (0u32..).zip(&hashes) {
-            let next = located.next.entry(hash).or_insert_with(|| identity.index.head(hash));
-            match *next {
-                Some(id) => {
-                    *next = identity.index.after(id);
-                    pairs.rows.push(row);
-                    pairs.ids.push(id);
+        {
+            let indexes = self.index.read();
+            for (row, &hash) in (0u32..).zip(&hashes) {
+                let next = located.next.entry(hash).or_insert_with(|| indexes.identity.head(hash));
+                match *next {
+                    Some(place) => {
+                        *next = indexes.identity.after(place);
+                        pairs.rows.push(row);
+                        pairs.ids.push(place.row);
+                    }
+                    None => unsettled.push(row),
                 }
-                None => unsettled.push(row),
             }
         }
-        let equal = self.are_whole_rows(rows, &pairs)?;
+        let equal = are_equal(&self.version, &all_columns, rows.columns(), &pairs)?;
         for (index, (&row, &id)) in pairs.rows.iter().zip(&pairs.ids).enumerate() {
             if equal.value(index) {
                 located.ids.insert(id);
@@ -65,28 +68,18 @@ impl Rows {
         for row in unsettled {
             let hash = hashes[row as usize];
             let passed = located.passed.entry(hash).or_default();
-            while let Some(id) = located.next.get(&hash).copied().flatten() {
-                passed.push(id);
-                located.next.insert(hash, identity.index.after(id));
+            if let Some(place) = located.next.insert(hash, None).flatten() {
+                let indexes = self.index.read();
+                let rest = std::iter::successors(Some(place), |place| indexes.identity.after(*place));
+                passed.extend(rest.map(|place| place.row));
             }
             let pairs = Pairs { rows: vec![row; passed.len()], ids: passed.clone() };
-            let Some(place) = self.are_whole_rows(rows, &pairs)?.set_indices().next() else {
+            let equal = are_equal(&self.version, &all_columns, rows.columns(), &pairs)?;
+            let Some(place) = equal.set_indices().next() else {
                 return Ok(false);
             };
             located.ids.insert(passed.swap_remove(place));
         }
         Ok(true)
-    }
-
-    /// Whether the rows `pairs.ids` are those at `pairs.rows`.
-    fn are_whole_rows(&self, rows: &RecordBatch, pairs: &Pairs) -> Result<BooleanBuffer, Error> {
-        let all_columns = (0..rows.num_columns()).collect::<Vec<_>>();
-        let stored = self.gather(&pairs.ids, &all_columns)?;
-        let wanted = UInt32Array::from(pairs.rows.clone());
-        let mut equal = BooleanBuffer::new_set(pairs.rows.len());
-        for (stored, column) in stored.iter().zip(rows.columns()) {
-            equal = &equal & &not_distinct(stored, &compute::take(column, &wanted, None)?)?;
-        }
-        Ok(equal)
     }
 }
