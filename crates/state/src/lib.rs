@@ -18,5 +18,5 @@ pub use chunk::Chunk;
 pub use error::Error;
 pub use groups::Groups;
 pub use memory::{Account, Budget, Exhausted, Holding, Owner};
-pub use rows::{Identity, Pairs, RowId, Rows};
+pub use rows::{Identity, Pairs, Probe, RowId, Rows};
 pub use shared::{Holds, SharedRows};

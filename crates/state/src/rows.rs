@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, UInt32Array, new_empty_array};
+use arrow::buffer::NullBuffer;
 use arrow::compute;
 use arrow::datatypes::SchemaRef;
 use changes::{Epoch, KeyHasher};
@@ -19,7 +20,10 @@ use crate::{Chunk, Error};
 
 mod find;
 mod history;
+mod probe;
 mod save;
+
+pub use probe::Probe;
 
 /// Names a row for as long as it lives and does not move.
 pub type RowId = u64;
@@ -72,8 +76,8 @@ struct KeyIndex {
     columns: Vec<usize>,
     hasher: KeyHasher,
     index: Index,
-    /// Rows with a null in the key stay out, since null equals nothing.
-    skips_nulls: bool,
+    /// Places of the key's columns in which a null keeps a row out, since there null equals nothing.
+    not_null: Vec<usize>,
     /// Equal hashes mean equal keys.
     is_exact: bool,
 }
@@ -84,7 +88,8 @@ impl KeyIndex {
         let hasher = KeyHasher::new(types)?;
         let has_nulls = !skips_nulls && columns.iter().any(|&column| schema.field(column).is_nullable());
         let is_exact = columns.is_empty() || (hasher.is_exact() && !has_nulls);
-        Ok(KeyIndex { columns, hasher, index: Index::default(), skips_nulls, is_exact })
+        let not_null = if skips_nulls { (0..columns.len()).collect() } else { Vec::new() };
+        Ok(KeyIndex { columns, hasher, index: Index::default(), not_null, is_exact })
     }
 
     fn keys(&self, rows: &RecordBatch) -> Vec<ArrayRef> {
@@ -101,7 +106,7 @@ impl KeyIndex {
         let keys = self.keys(rows);
         let hashes = self.hashes(&keys, rows.num_rows())?;
         self.index.reserve(rows.num_rows());
-        let nulls = if self.skips_nulls { nulls_of(&keys) } else { None };
+        let nulls = nulls_of(&keys, &self.not_null);
         for (row, hash) in hashes.into_iter().enumerate() {
             if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
                 self.index.insert(hash, first + row as RowId);
@@ -114,7 +119,7 @@ impl KeyIndex {
     fn remove(&mut self, rows: &RecordBatch, ids: &[RowId]) -> Result<(), Error> {
         let keys = self.keys(rows);
         let hashes = self.hashes(&keys, rows.num_rows())?;
-        let nulls = if self.skips_nulls { nulls_of(&keys) } else { None };
+        let nulls = nulls_of(&keys, &self.not_null);
         for (row, (hash, &id)) in hashes.into_iter().zip(ids).enumerate() {
             if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
                 self.index.remove(hash, id);
@@ -124,14 +129,17 @@ impl KeyIndex {
     }
 }
 
-/// Where any of the keys' columns is null.
-fn nulls_of(keys: &[ArrayRef]) -> Option<arrow::buffer::NullBuffer> {
-    keys.iter().fold(None, |nulls, key| arrow::buffer::NullBuffer::union(nulls.as_ref(), key.logical_nulls().as_ref()))
+/// Where any of the keys' columns at `places` is null.
+fn nulls_of(keys: &[ArrayRef], places: &[usize]) -> Option<NullBuffer> {
+    let union = |nulls: Option<NullBuffer>, &place: &usize| {
+        NullBuffer::union(nulls.as_ref(), keys[place].logical_nulls().as_ref())
+    };
+    places.iter().fold(None, union)
 }
 
 impl Rows {
     /// No rows yet. With `lookup`, rows can be found by those columns ([`Rows::probe`]); a row
-    /// with a null among them is kept, and never found.
+    /// with a null among them is kept, and never found ([`Rows::equate_nulls`]: in the others only).
     ///
     /// # Errors
     /// If a key's type cannot be hashed.

@@ -1,67 +1,18 @@
-//! Finding rows by key: a join's partners, and the rows that a retraction means.
+//! Finding rows by key, and the rows that a retraction means.
 
 use std::cmp::Ordering;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array, make_comparator};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array, make_comparator};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{self, SortOptions, kernels::cmp};
 use arrow::datatypes::DataType;
 use changes::Epoch;
 use hashbrown::HashMap;
 
-use super::{KeyIndex, Pairs, RowId, Rows, nulls_of};
+use super::{KeyIndex, Pairs, RowId, Rows};
 use crate::Error;
-use crate::groups::with_one_nan_and_zero;
 
 impl Rows {
-    /// All pairs of a key and a living row that has it. `keys` are columns of the look-up key's
-    /// types; a key with a null in it has no pair.
-    ///
-    /// # Errors
-    /// If the keys are not of the look-up's types.
-    ///
-    /// # Panics
-    /// If there is no look-up index.
-    pub fn probe(&self, keys: &[ArrayRef], rows: usize, pairs: &mut Pairs) -> Result<(), Error> {
-        pairs.rows.clear();
-        pairs.ids.clear();
-        let lookup = if self.lookup_is_identity { &self.identity } else { &self.lookup };
-        let lookup = lookup.as_ref().expect("probe needs a look-up index");
-        if lookup.index.len() == 0 {
-            return Ok(());
-        }
-        let hashes = lookup.hashes(keys, rows)?;
-        let nulls = nulls_of(keys);
-        // First all heads, then all chains: the look-ups do not wait for one another.
-        let heads = hashes.iter().map(|&hash| lookup.index.head(hash)).collect::<Vec<_>>();
-        for (row, head) in heads.into_iter().enumerate() {
-            let mut next = head;
-            if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-                continue;
-            }
-            while let Some(id) = next {
-                pairs.rows.push(row as u32);
-                pairs.ids.push(id);
-                // Even a unique key may have two rows: an update's new row may come before its old one goes.
-                next = lookup.index.after(id);
-            }
-        }
-        if lookup.is_exact || pairs.rows.is_empty() {
-            return Ok(());
-        }
-        // As SQL compares keys: -0.0 is 0.0, and a NaN any other NaN.
-        let stored = self.gather(&pairs.ids, &lookup.columns)?;
-        let wanted = compute::take_arrays(keys, &UInt32Array::from(pairs.rows.clone()), None)?;
-        let mut equal = BooleanBuffer::new_set(pairs.rows.len());
-        for (stored, wanted) in stored.iter().zip(&wanted) {
-            equal = &equal & &not_distinct(&with_one_nan_and_zero(stored), &with_one_nan_and_zero(wanted))?;
-        }
-        let keep = |index: usize| equal.value(index);
-        pairs.rows = pairs.rows.iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, &row)| row).collect();
-        pairs.ids = pairs.ids.iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, &id)| id).collect();
-        Ok(())
-    }
-
     /// For each key of the identity, the living row that has it.
     ///
     /// # Errors
