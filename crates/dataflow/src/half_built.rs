@@ -93,8 +93,7 @@ impl HalfBuilt {
         progress: &Arc<Progress>,
     ) -> Result<HalfBuilt, Error> {
         let first = snapshot.next();
-        let index = worker.next_dataflow_index();
-        let built = build::build(worker, spec, first).inspect_err(|_| worker.drop_dataflow(index))?;
+        let built = build::build(worker, spec, first)?;
         let mut parts = VecDeque::new();
         let mut reads_of: HashMap<RelationId, usize> = HashMap::new();
         for (input, (feed, _)) in built.inputs.iter().enumerate() {

@@ -1,7 +1,7 @@
 //! The end of a view's dataflow: its rows, where others read them, and in which epochs they changed.
 
 use changes::{ChangeBatch, Epoch};
-use operators::{Fault, Materialize, Operator, Output, Port};
+use operators::{Fault, Materialize, Moment, Operator, Output, Port, Progress};
 use state::{Delta, Saved};
 
 use crate::relation::Relation;
@@ -10,29 +10,36 @@ use crate::relation::Relation;
 pub(crate) struct Publish {
     rows: Materialize,
     relation: Relation,
-    /// Whether changes have come in the epoch in progress.
-    has_changed: bool,
 }
 
 impl Publish {
     /// Into the partition of this worker.
     pub(crate) fn new(relation: &Relation, worker: usize) -> Publish {
         let rows = Materialize::new(relation.partition(worker).clone());
-        Publish { rows, relation: relation.clone(), has_changed: false }
+        Publish { rows, relation: relation.clone() }
     }
 }
 
 impl Operator for Publish {
-    fn on_changes(&mut self, input: Port, changes: ChangeBatch, output: &mut Output) -> Result<(), Fault> {
-        self.has_changed |= !changes.is_empty();
-        self.rows.on_changes(input, changes, output)
-    }
-
-    fn on_epoch_complete(&mut self, epoch: Epoch, output: &mut Output) -> Result<(), Fault> {
-        if std::mem::take(&mut self.has_changed) {
+    fn on_changes(
+        &mut self,
+        input: Port,
+        epoch: Epoch,
+        changes: ChangeBatch,
+        output: &mut Output,
+    ) -> Result<Progress, Fault> {
+        if !changes.is_empty() {
             self.relation.mark_changed(epoch);
         }
-        self.rows.on_epoch_complete(epoch, output)
+        self.rows.on_changes(input, epoch, changes, output)
+    }
+
+    fn on_epoch_complete(&mut self, moment: &Moment, output: &mut Output) -> Result<Progress, Fault> {
+        self.rows.on_epoch_complete(moment, output)
+    }
+
+    fn resume(&mut self, output: &mut Output) -> Result<Progress, Fault> {
+        self.rows.resume(output)
     }
 
     fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Fault> {

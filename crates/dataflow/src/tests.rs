@@ -10,7 +10,9 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use changes::Epoch;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
 use futures::executor::block_on;
-use plan::{Aggregate, AggregateCall, AggregateFunction, Filter, Get, Join, Node, Properties, RelationId};
+use plan::{
+    Aggregate, AggregateCall, AggregateFunction, Filter, Get, Join, JoinKey, JoinKind, Node, Properties, RelationId,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use state::Budget;
@@ -63,9 +65,11 @@ fn get(relation: RelationId, schema: &SchemaRef, properties: Properties) -> Node
 /// `SELECT l.a, l.b, r.d FROM l JOIN r ON l.b = r.c`
 fn join() -> Node {
     Node::Join(Join {
+        kind: JoinKind::Inner,
         left: Box::new(get(LEFT, &schema(&["a", "b"]), Properties { append_only: false, unique: Some(vec![0]) })),
         right: Box::new(get(RIGHT, &schema(&["c", "d"]), Properties::default())),
-        on: vec![(1, 0)],
+        on: vec![JoinKey::new(1, 0)],
+        residual: Vec::new(),
         output: vec![0, 1, 3],
         schema: schema(&["a", "b", "d"]),
     })

@@ -28,11 +28,13 @@ mod find;
 mod keys;
 mod locate;
 mod matching;
+mod probe;
 mod reader;
 mod save;
 
 use keys::{Indexes, Keys};
 pub use locate::Located;
+pub use probe::Probe;
 pub use reader::Reader;
 
 /// Names a row for as long as it lives, and while anybody can see it.
@@ -83,7 +85,7 @@ pub struct Rows {
 
 impl Rows {
     /// No rows yet. With `lookup`, rows can be found by those columns ([`Rows::probe`]); a row
-    /// with a null among them is kept, and never found.
+    /// with a null among them is kept, and never found ([`Rows::equate_nulls`]: in the others only).
     ///
     /// # Errors
     /// If a key's type cannot be hashed.

@@ -103,9 +103,11 @@ impl SourceReader for GatedReader {
 /// `SELECT l.a, l.b, s.n FROM l JOIN s ON l.b = s.third`
 fn join_with_source() -> Node {
     Node::Join(Join {
+        kind: JoinKind::Inner,
         left: Box::new(get(LEFT, &schema(&["a", "b"]), Properties { append_only: false, unique: Some(vec![0]) })),
         right: Box::new(source()),
-        on: vec![(1, 1)],
+        on: vec![JoinKey::new(1, 1)],
+        residual: Vec::new(),
         output: vec![0, 1, 2],
         schema: schema(&["a", "b", "n"]),
     })

@@ -1,4 +1,4 @@
-//! Finding living rows by key: a join's partners, and those that have a key already.
+//! Finding living rows that have a key already.
 
 use std::cmp::Ordering;
 
@@ -6,59 +6,12 @@ use arrow::array::{Array, ArrayRef, BooleanArray, BooleanBufferBuilder, UInt32Ar
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{self, SortOptions, kernels::cmp};
 
-use super::keys::nulls_of;
 use super::{Pairs, RowId, Rows};
 use crate::groups::with_one_nan_and_zero;
 use crate::version::Version;
 use crate::{Error, work};
 
 impl Rows {
-    /// All pairs of a key and a living row that has it. `keys` are columns of the look-up key's
-    /// types; a key with a null in it has no pair.
-    ///
-    /// # Errors
-    /// If the keys are not of the look-up's types.
-    ///
-    /// # Panics
-    /// If there is no look-up index.
-    pub fn probe(&self, keys: &[ArrayRef], rows: usize, pairs: &mut Pairs) -> Result<(), Error> {
-        pairs.rows.clear();
-        pairs.ids.clear();
-        let lookup = if self.keys.lookup_is_identity { &self.keys.identity } else { &self.keys.lookup };
-        let lookup = lookup.as_ref().expect("probe needs a look-up index");
-        let hashes = lookup.hashes(keys, rows)?;
-        let nulls = nulls_of(keys);
-        {
-            let indexes = self.index.read();
-            let index = if self.keys.lookup_is_identity { &indexes.identity } else { &indexes.lookup };
-            if index.len() == 0 {
-                return Ok(());
-            }
-            // First all heads, then all chains: the look-ups do not wait for one another.
-            let heads = hashes.iter().map(|&hash| index.head(hash)).collect::<Vec<_>>();
-            for (row, head) in heads.into_iter().enumerate() {
-                let mut next = head;
-                if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-                    continue;
-                }
-                while let Some(place) = next {
-                    pairs.rows.push(row as u32);
-                    pairs.ids.push(place.row);
-                    // Even a unique key may have two rows: an update's new row may come before its old one goes.
-                    next = index.after(place);
-                }
-            }
-        }
-        if lookup.is_exact || pairs.rows.is_empty() {
-            return Ok(());
-        }
-        let equal = have_keys(&self.version, &lookup.columns, keys, pairs)?;
-        let keep = |index: usize| equal.value(index);
-        pairs.rows = pairs.rows.iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, &row)| row).collect();
-        pairs.ids = pairs.ids.iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, &id)| id).collect();
-        Ok(())
-    }
-
     /// For each key of the identity, the living row that has it.
     ///
     /// # Errors

@@ -26,8 +26,8 @@ pub(crate) struct Keys {
 pub(crate) struct Key {
     pub(super) columns: Vec<usize>,
     hasher: KeyHasher,
-    /// Rows with a null in the key stay out, since null equals nothing.
-    skips_nulls: bool,
+    /// Places of the key's columns in which a null keeps a row out, since there null equals nothing.
+    pub(super) not_null: Vec<usize>,
     /// Equal hashes mean equal keys.
     pub(super) is_exact: bool,
 }
@@ -76,7 +76,14 @@ impl Key {
         let hasher = KeyHasher::new(types)?;
         let has_nulls = !skips_nulls && columns.iter().any(|&column| schema.field(column).is_nullable());
         let is_exact = columns.is_empty() || (hasher.is_exact() && !has_nulls);
-        Ok(Key { columns, hasher, skips_nulls, is_exact })
+        let not_null = if skips_nulls { (0..columns.len()).collect() } else { Vec::new() };
+        Ok(Key { columns, hasher, not_null, is_exact })
+    }
+
+    /// Has null equal null in the columns at `places`.
+    pub(super) fn equate_nulls(&mut self, schema: &SchemaRef, places: &[usize]) {
+        self.not_null.retain(|place| !places.contains(place));
+        self.is_exact &= places.iter().all(|&place| !schema.field(self.columns[place]).is_nullable());
     }
 
     /// The hashes of keys, which are columns of the key's types.
@@ -90,7 +97,7 @@ impl Key {
     pub(super) fn hash_rows(&self, rows: &RecordBatch) -> Result<Hashed, Error> {
         let keys = self.columns.iter().map(|&column| rows.column(column).clone()).collect::<Vec<_>>();
         let hashes = self.hashes(&keys, rows.num_rows())?;
-        let nulls = if self.skips_nulls { nulls_of(&keys) } else { None };
+        let nulls = nulls_of(&keys, &self.not_null);
         Ok(Hashed { hashes, nulls })
     }
 }
@@ -118,7 +125,10 @@ impl Indexes {
     }
 }
 
-/// Where any of the keys' columns is null.
-pub(super) fn nulls_of(keys: &[ArrayRef]) -> Option<NullBuffer> {
-    keys.iter().fold(None, |nulls, key| NullBuffer::union(nulls.as_ref(), key.logical_nulls().as_ref()))
+/// Where any of the keys' columns at `places` is null.
+pub(super) fn nulls_of(keys: &[ArrayRef], places: &[usize]) -> Option<NullBuffer> {
+    let union = |nulls: Option<NullBuffer>, &place: &usize| {
+        NullBuffer::union(nulls.as_ref(), keys[place].logical_nulls().as_ref())
+    };
+    places.iter().fold(None, union)
 }
