@@ -10,7 +10,9 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use changes::Epoch;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
 use futures::executor::block_on;
-use plan::{Aggregate, AggregateCall, AggregateFunction, Filter, Get, Join, JoinKey, JoinKind, Node, Properties, RelationId};
+use plan::{
+    Aggregate, AggregateCall, AggregateFunction, Filter, Get, Join, JoinKey, JoinKind, Node, Properties, RelationId,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 

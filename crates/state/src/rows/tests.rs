@@ -118,10 +118,14 @@ fn random_history(seed: u64, identity: &Identity, epochs: u64, rows_max: usize) 
 
 fn check_probe(rows: &Rows, living: &[Row], seed: u64) {
     let keys = StringArray::from(vec![Some("n1"), None, Some("n3"), Some("never")]);
-    let mut pairs = Pairs::default();
-    rows.probe(&[Arc::new(keys) as ArrayRef], 4, &mut pairs).expect("probes");
-    let gathered = rows.gather(&pairs.ids, &[0, 1]).expect("gathers");
-    let found = rows_of(&RecordBatch::try_new(schema(), gathered).expect("two columns"));
+    let mut probe = rows.probe(vec![Arc::new(keys) as ArrayRef], 4).expect("probes");
+    let (mut pairs, mut found) = (Pairs::default(), Vec::new());
+    while !probe.is_done() {
+        rows.next_pairs(&mut probe, 3, &mut pairs).expect("finds pairs");
+        assert!(pairs.ids.len() <= 3);
+        let gathered = rows.gather(&pairs.ids, &[0, 1]).expect("gathers");
+        found.extend(rows_of(&RecordBatch::try_new(schema(), gathered).expect("two columns")));
+    }
     let of = |name: &str| living.iter().filter(|row| row.1.as_deref() == Some(name)).cloned().collect::<Vec<_>>();
     assert_eq!(sorted(found), sorted([of("n1"), of("n3")].concat()), "seed {seed}");
 }
