@@ -256,13 +256,13 @@ fn recount(rows: &Rows) -> usize {
 fn check_probe(rows: &Rows, living: &[Row]) {
     let keys = StringArray::from(vec![Some("n1"), None, Some("n3"), Some("never")]);
     let mut probe = rows.probe(vec![Arc::new(keys) as ArrayRef], 4).expect("probes");
-    let (mut pairs, mut ids) = (Pairs::default(), Vec::new());
+    let (mut pairs, mut found) = (Pairs::default(), Vec::new());
     while !probe.is_done() {
-        rows.next_pairs(&mut probe, 3, &mut pairs).expect("probes");
-        ids.append(&mut pairs.ids);
+        rows.next_pairs(&mut probe, 3, &mut pairs).expect("finds pairs");
+        assert!(pairs.ids.len() <= 3);
+        let gathered = rows.gather(&pairs.ids, &[0, 1]).expect("gathers");
+        found.extend(rows_of(&RecordBatch::try_new(schema(), gathered).expect("two columns")));
     }
-    let gathered = rows.gather(&ids, &[0, 1]).expect("gathers");
-    let found = rows_of(&RecordBatch::try_new(schema(), gathered).expect("two columns"));
     let of = |name: &str| living.iter().filter(|row| row.1.as_deref() == Some(name)).cloned().collect::<Vec<_>>();
     assert_eq!(sorted(found), sorted([of("n1"), of("n3")].concat()));
 }
