@@ -111,6 +111,7 @@ impl Driver {
             }
             let of_epoch = entry.get_mut();
             for (port, batch) in std::mem::take(&mut of_epoch.changes) {
+                self.counters.taken(batch.len());
                 self.operator.borrow_mut().on_changes(port, batch, &mut self.output)?;
                 self.send(&of_epoch.capability);
             }
