@@ -10,6 +10,8 @@ use super::super::random::Random;
 
 const COUNTERS: i64 = 3;
 const SESSIONS: usize = 4;
+/// Sessions insert as many different keys as one part in this of their transactions.
+const CLAIMS_PART: usize = 3;
 
 /// What one session was told that it has done.
 #[derive(Debug, Default)]
@@ -34,8 +36,10 @@ pub async fn run_parallel(options: Options) -> Result<usize> {
 
 async fn add_in_parallel(options: Options) -> Result<usize> {
     let mut database = Database::start(options.workers, &format!("parallel-{}", options.seed))?;
+    // Without a key, it is the rows themselves that sessions meet at.
+    let key = if options.seed.is_multiple_of(2) { " PRIMARY KEY" } else { "" };
     for sql in [
-        "CREATE TABLE counters (id BIGINT PRIMARY KEY, n BIGINT NOT NULL)",
+        &format!("CREATE TABLE counters (id BIGINT{key}, n BIGINT NOT NULL)"),
         "CREATE TABLE claims (id BIGINT PRIMARY KEY, session BIGINT NOT NULL)",
         "CREATE MATERIALIZED VIEW total AS SELECT count(*) AS rows, sum(n)::bigint AS n FROM counters",
         "CREATE MATERIALIZED VIEW by_session AS SELECT session, count(*) AS rows FROM claims GROUP BY session",
@@ -77,14 +81,13 @@ async fn add_in_parallel(options: Options) -> Result<usize> {
 /// One session's transactions, each until it is acknowledged.
 async fn write(mut client: Client, number: usize, mut random: Random, steps: usize) -> Result<Acknowledged> {
     let mut done = Acknowledged::default();
-    for step in 0..steps {
+    for _ in 0..steps {
         let (id, added) = (random.between(0, COUNTERS - 1), random.between(1, 9));
         match random.below(4) {
             0 => {
-                let key = i64::try_from(step)?;
-                match client.rows(&format!("INSERT INTO claims VALUES ({key}, {number})")).await {
-                    Ok(_) => done.claimed.push(key),
-                    Err(error) => ensure!(code(&error).as_deref() == Some("23505"), "{error:#}"),
+                let key = random.between(0, i64::try_from(steps / CLAIMS_PART)?);
+                if claim(&mut client, key, number, random.chance(70)).await? {
+                    done.claimed.push(key);
                 }
                 continue;
             }
@@ -101,6 +104,24 @@ async fn write(mut client: Client, number: usize, mut random: Random, steps: usi
         done.added[usize::try_from(id)?] += added;
     }
     Ok(done)
+}
+
+/// Inserts a key that others insert too, in a transaction of its own or among other statements.
+/// Returns whether it was the first.
+async fn claim(client: &mut Client, key: i64, number: usize, in_block: bool) -> Result<bool> {
+    let insert = format!("INSERT INTO claims VALUES ({key}, {number})");
+    let statements = match in_block {
+        true => vec!["BEGIN", "SELECT count(*) FROM claims", &insert, "COMMIT"],
+        false => vec![insert.as_str()],
+    };
+    for sql in statements {
+        if let Err(error) = client.rows(sql).await {
+            ensure!(matches!(code(&error).as_deref(), Some("23505" | "40001")), "{error:#}");
+            client.rows("ROLLBACK").await?;
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Adds to a counter in a transaction of several statements: by the sum that it has read, or within
