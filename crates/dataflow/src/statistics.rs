@@ -13,15 +13,15 @@ const ERRORS_LOGGED: u64 = 10;
 #[derive(Debug)]
 pub(crate) struct Counters {
     name: String,
+    /// Changes that the operators took, each as often as an operator took it.
+    taken: AtomicU64,
+    /// Rows that scans have gone through.
+    scanned: AtomicU64,
     /// Row errors that stand: came and not taken back.
     errors: AtomicI64,
     errors_seen: AtomicU64,
     /// Changes that a sink took.
     sent: AtomicU64,
-    /// Changes that the operators took, each as often as an operator took it.
-    taken: AtomicU64,
-    /// Rows that scans have gone through.
-    scanned: AtomicU64,
     /// Rows, groups and values that the operators remember.
     state_rows: Vec<AtomicUsize>,
 }
