@@ -201,6 +201,7 @@ impl Driver {
                 Step::Changes => match self.next_changes(&mut of_epoch.changes)? {
                     Some((port, batch)) => {
                         rows += batch.len();
+                        self.counters.taken(batch.len());
                         let mut operator = self.operator.borrow_mut();
                         (operator.on_changes(port, Epoch(epoch), batch, &mut self.output)?, Step::Resume)
                     }

@@ -260,7 +260,11 @@ impl Relation {
             };
         }
         let chunks = self.partition(partition).chunks();
-        let scan = move |chunk: Arc<state::Chunk>| chunk.scan(at, &columns).map_err(Error::from).transpose();
+        let counters = Arc::clone(&self.0.counters);
+        let scan = move |chunk: Arc<state::Chunk>| {
+            counters.scanned(chunk.len());
+            chunk.scan(at, &columns).map_err(Error::from).transpose()
+        };
         Box::new(chunks.into_iter().filter_map(scan))
     }
 
