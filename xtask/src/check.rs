@@ -1,10 +1,10 @@
 //! `cargo xtask check`: what must hold before a change is done.
 
 use crate::cargo::{cargo, run as run_command};
-use crate::{Error, expect_none, test, tools};
+use crate::{Error, expect_none, tools};
 
 /// Formatting, clippy with warnings as errors, all tests: the tests last, so that their summary
-/// closes the output.
+/// closes the output. `Cargo.lock` must say what is built.
 ///
 /// # Errors
 /// At the first that fails.
@@ -12,6 +12,6 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     expect_none("check", arguments)?;
     tools::ensure()?;
     run_command(cargo(&["fmt", "--all", "--check"]))?;
-    run_command(cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
-    test::run(&[])
+    run_command(cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    run_command(cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]))
 }

@@ -7,6 +7,7 @@ mod bench;
 mod cargo;
 mod check;
 mod demo;
+mod oracle;
 mod serve;
 mod slt;
 mod test;
@@ -26,6 +27,8 @@ cargo xtask COMMAND
   check                   formatting, clippy with warnings as errors, and all tests
   slt [PATH] [--update]   the SQL tests under sql-tests/PATH; --update writes the results that came out;
                           `--postgres \"host=... user=...\"` runs them against PostgreSQL instead
+  oracle [--minutes N] [--seed S] [--workers W]
+                          the oracle with random seeds until the time is over, or until one fails
   bench [ARGS]            Nexmark throughput; `bench --help` lists its options
   help                    this text
 
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         "test" => test::run(rest),
         "check" => check::run(rest),
         "slt" => slt::run(rest),
+        "oracle" => oracle::run(rest),
         "bench" => bench::run(rest),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -76,7 +76,7 @@ pub fn ensure() -> Result<(), Error> {
     let mut packages: Vec<&str> = missing.iter().map(|tool| tool.package).collect();
     packages.dedup();
     let names: Vec<&str> = missing.iter().map(|tool| tool.name).collect();
-    eprintln!("missing: {}; installing {}", names.join(", "), packages.join(" "));
+    eprintln!("missing to build with: {}; installing {} by apt-get", names.join(", "), packages.join(" "));
     install(&packages)
         .map_err(|error| format!("{error}\ninstall by hand: {} (Debian: {})", names.join(", "), packages.join(" ")))
 }
@@ -134,7 +134,9 @@ fn apt_get(arguments: &[&str]) -> Result<(), Error> {
         // Fails at once where a password would be asked for.
         command.args(["-n", "apt-get"]);
     }
-    command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+    command.args(arguments);
+    eprintln!("  {command:?}");
+    command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
     crate::cargo::run(command)
 }
 

@@ -5,11 +5,7 @@ use arrow::compute;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
-use crate::Diffs;
-
-/// Rows in a batch at most, where this code decides on it. Larger ones are cut, so that an
-/// operator's working set stays in cache and no step takes long.
-pub const BATCH_ROWS_MAX: usize = 65_536;
+use crate::{Bounds, Diffs, bytes_of};
 
 /// Changed rows of one epoch: the only thing that flows between operators.
 ///
@@ -111,6 +107,12 @@ impl ChangeBatch {
         ChangeBatch { rows: self.rows.slice(offset, length), diffs: self.diffs.slice(offset, length) }
     }
 
+    /// The same changes in batches that fit [`Bounds::BATCH`], sharing memory.
+    pub fn pieces(&self) -> impl Iterator<Item = ChangeBatch> + '_ {
+        let runs = Bounds::BATCH.cut(self.rows.columns(), self.len());
+        runs.into_iter().map(|run| self.slice(run.start, run.len()))
+    }
+
     /// The rows for which `keep` is true (null is not).
     ///
     /// # Errors
@@ -142,11 +144,34 @@ pub(crate) fn batch_of(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -
     RecordBatch::try_new_with_options(schema, columns, &RecordBatchOptions::new().with_row_count(Some(rows)))
 }
 
-/// One batch of all rows of `batches`, in their order.
+/// All rows of `batches` in their order, in as few batches as fit [`Bounds::BATCH`]. A batch that
+/// is larger by itself is cut; one that stays alone is not copied.
 ///
 /// # Errors
 /// If their schemas differ.
-pub fn concat(schema: &SchemaRef, batches: &[ChangeBatch]) -> Result<ChangeBatch, ArrowError> {
+pub fn concat(schema: &SchemaRef, batches: &[ChangeBatch]) -> Result<Vec<ChangeBatch>, ArrowError> {
+    let mut together = Vec::new();
+    let mut pending: Vec<ChangeBatch> = Vec::new();
+    let (mut rows, mut bytes) = (0, 0);
+    for piece in batches.iter().flat_map(ChangeBatch::pieces) {
+        let piece_bytes = bytes_of(piece.rows.columns(), 0..piece.len());
+        let fits = rows + piece.len() <= Bounds::BATCH.rows && bytes + piece_bytes <= Bounds::BATCH.bytes;
+        if !fits && !pending.is_empty() {
+            together.push(concat_all(schema, &pending)?);
+            pending.clear();
+            (rows, bytes) = (0, 0);
+        }
+        rows += piece.len();
+        bytes += piece_bytes;
+        pending.push(piece);
+    }
+    if !pending.is_empty() {
+        together.push(concat_all(schema, &pending)?);
+    }
+    Ok(together)
+}
+
+fn concat_all(schema: &SchemaRef, batches: &[ChangeBatch]) -> Result<ChangeBatch, ArrowError> {
     if let [one] = batches {
         return Ok(one.clone());
     }
@@ -158,4 +183,40 @@ pub fn concat(schema: &SchemaRef, batches: &[ChangeBatch]) -> Result<ChangeBatch
         each.collect::<Vec<_>>().into()
     };
     Ok(ChangeBatch { rows, diffs })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Int64Array, StringArray};
+
+    use super::*;
+    use crate::{BATCH_BYTES_MAX, BATCH_ROWS_MAX};
+
+    fn numbers(count: usize) -> ChangeBatch {
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..count as i64));
+        ChangeBatch::inserts(RecordBatch::try_from_iter([("n", column)]).expect("one column"))
+    }
+
+    #[test]
+    fn small_batches_come_together_and_large_ones_apart() {
+        let (large, small) = (numbers(BATCH_ROWS_MAX + 10), numbers(20));
+        let deletes = ChangeBatch::deletes(small.rows().clone());
+        let batches = concat(&large.schema(), &[large.clone(), small.clone(), deletes]).expect("one schema");
+        assert_eq!(batches.iter().map(ChangeBatch::len).collect::<Vec<_>>(), [BATCH_ROWS_MAX, 50]);
+        assert!(batches[0].diffs().is_inserts());
+        let sum = |batch: &ChangeBatch| (0..batch.len()).map(|row| batch.diffs().get(row)).sum::<i64>();
+        assert_eq!(sum(&batches[1]), 10 + 20 - 20);
+    }
+
+    #[test]
+    fn no_batch_of_several_rows_passes_the_bytes() {
+        let text: ArrayRef = Arc::new(StringArray::from_iter_values(vec!["x".repeat(3 << 20); 30]));
+        let batch = ChangeBatch::inserts(RecordBatch::try_from_iter([("t", text)]).expect("one column"));
+        let pieces = batch.pieces().collect::<Vec<_>>();
+        assert!(pieces.iter().all(|piece| bytes_of(piece.rows().columns(), 0..piece.len()) <= BATCH_BYTES_MAX));
+        assert_eq!(pieces.iter().map(ChangeBatch::len).collect::<Vec<_>>(), [10, 10, 10]);
+        assert_eq!(concat(&batch.schema(), &pieces).expect("one schema").len(), 3);
+    }
 }

@@ -3,13 +3,15 @@
 //! This crate knows Arrow and nothing else: no storage, no SQL, no threads.
 
 mod batch;
+mod bounds;
 mod diffs;
 mod epoch;
 mod hash;
 mod row_error;
 mod wire;
 
-pub use batch::{BATCH_ROWS_MAX, ChangeBatch, concat};
+pub use batch::{ChangeBatch, concat};
+pub use bounds::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, Bounds, bytes_of, widest_row};
 pub use diffs::Diffs;
 pub use epoch::Epoch;
 pub use hash::{KeyHasher, partition_of};

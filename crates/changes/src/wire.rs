@@ -1,5 +1,5 @@
 //! Change batches as bytes, for a channel between processes: Arrow's IPC stream format with the
-//! diffs as a last column. Nothing here knows where the bytes go.
+//! diffs as a last column, which the schema's metadata tells of. Nothing here knows where the bytes go.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -13,8 +13,9 @@ use arrow::ipc::writer::StreamWriter;
 use crate::batch::batch_of;
 use crate::{ChangeBatch, Diffs};
 
-/// The name of the column that carries the diffs; absent when every row came once.
-const DIFF_COLUMN: &str = "__freshet_diff";
+/// Stands in the schema's metadata if the last column is the diffs; absent when every row came
+/// once. No column's name can be mistaken for it.
+const HAS_DIFFS: &str = "freshet.has_diffs";
 
 /// Bytes that are not what [`encode`] writes.
 #[derive(Debug, thiserror::Error)]
@@ -39,15 +40,15 @@ pub fn encode(batch: &ChangeBatch) -> Result<Vec<u8>, ArrowError> {
 pub fn decode(bytes: &[u8]) -> Result<ChangeBatch, WireError> {
     let mut reader = StreamReader::try_new(Cursor::new(bytes), None)?;
     let rows = reader.next().ok_or_else(|| ArrowError::IpcError("no record batch in the stream".into()))??;
-    let Some(last) = rows.num_columns().checked_sub(1) else {
-        return Ok(ChangeBatch::inserts(rows));
-    };
-    if rows.schema().field(last).name() != DIFF_COLUMN {
+    if !rows.schema_ref().metadata().contains_key(HAS_DIFFS) {
         return Ok(ChangeBatch::inserts(rows));
     }
-    let diffs = rows.column(last).as_primitive::<Int64Type>().values().clone();
-    let schema =
-        Arc::new(Schema::new_with_metadata(rows.schema().fields()[..last].to_vec(), rows.schema().metadata().clone()));
+    let diffs = rows.columns().last().and_then(|last| last.as_primitive_opt::<Int64Type>());
+    let diffs = diffs.ok_or_else(|| ArrowError::IpcError("no column of diffs".into()))?.values().clone();
+    let last = rows.num_columns() - 1;
+    let mut metadata = rows.schema_ref().metadata().clone();
+    metadata.remove(HAS_DIFFS);
+    let schema = Arc::new(Schema::new_with_metadata(rows.schema_ref().fields()[..last].to_vec(), metadata));
     let columns = rows.columns()[..last].to_vec();
     Ok(ChangeBatch::new(batch_of(schema, columns, diffs.len())?, Diffs::Each(diffs)))
 }
@@ -58,10 +59,12 @@ fn with_diff_column(batch: &ChangeBatch) -> Result<RecordBatch, ArrowError> {
     };
     let schema = batch.schema();
     let mut fields = schema.fields().to_vec();
-    fields.push(Arc::new(Field::new(DIFF_COLUMN, DataType::Int64, false)));
+    fields.push(Arc::new(Field::new("diff", DataType::Int64, false)));
     let mut columns = batch.rows().columns().to_vec();
     columns.push(Arc::new(Int64Array::new(diffs.clone(), None)) as ArrayRef);
-    let schema = Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()));
+    let mut metadata = schema.metadata().clone();
+    metadata.insert(HAS_DIFFS.to_owned(), String::new());
+    let schema = Arc::new(Schema::new_with_metadata(fields, metadata));
     RecordBatch::try_new_with_options(schema, columns, &RecordBatchOptions::new().with_row_count(Some(batch.len())))
 }
 
@@ -96,6 +99,16 @@ mod tests {
         check(&ChangeBatch::inserts(rows()));
         check(&ChangeBatch::new(rows(), vec![1, -1, 7].into()));
         check(&ChangeBatch::new(rows(), vec![2, -1, 7].into()).slice(1, 2));
+    }
+
+    #[test]
+    fn no_name_of_a_column_makes_it_diffs() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![5, 6]));
+        for name in ["diff", "__freshet_diff", HAS_DIFFS] {
+            let rows = RecordBatch::try_from_iter([("n", numbers.clone()), (name, numbers.clone())]).expect("columns");
+            check(&ChangeBatch::inserts(rows.clone()));
+            check(&ChangeBatch::new(rows, vec![-1, 2].into()));
+        }
     }
 
     #[test]

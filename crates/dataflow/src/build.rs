@@ -6,27 +6,28 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use changes::{ChangeBatch, Epoch, KeyHasher, partition_of};
-use operators::{Aggregate, Distinct, Fault, Filter, Join, Materialize, Operator, Project, Union};
+use operators::{Aggregate, Distinct, Fault, Filter, Join, Operator, Project, Union};
 use plan::{Node, RelationId};
-use state::SharedRows;
 use timely::dataflow::operators::{Input as _, Probe};
-use timely::dataflow::{InputHandle, ProbeHandle, Scope, Stream};
+use timely::dataflow::{InputHandle, ProbeHandle, Scope};
 use timely::worker::Worker;
 
-use crate::adapter::{Route, SharedOperator, connect};
+use crate::adapter::{Flow, Route, SharedOperator, connect};
 use crate::exchange::{ByKey, Changes};
+use crate::memory::Shares;
+use crate::publish::Publish;
+use crate::relation::Relation;
 use crate::sink::Blackhole;
 use crate::statistics::Counters;
 
 pub(crate) type Handle = InputHandle<u64, NoBuilder>;
-type ChangeStream<'scope> = Stream<'scope, u64, Changes>;
 type NoBuilder = timely::container::NoopBuilder<Changes>;
 
 /// Where a dataflow's output goes.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
     /// Into a relation's storage, a partition for each worker.
-    Relation(Vec<SharedRows>),
+    Relation(Relation),
     /// Away.
     Blackhole,
 }
@@ -39,6 +40,8 @@ pub(crate) struct Spec {
     pub(crate) plan: Node,
     pub(crate) target: Target,
     pub(crate) counters: Arc<Counters>,
+    /// What its operators hold, a part for each worker.
+    pub(crate) memory: Shares,
 }
 
 /// Where an input's changes come from.
@@ -62,20 +65,24 @@ pub(crate) struct Built {
 pub(crate) fn build(worker: &mut Worker, spec: &Spec, first: Epoch) -> Result<Built, Fault> {
     let index = worker.next_dataflow_index();
     let (worker_index, workers) = (worker.index(), worker.peers());
-    // All operators are made before timely hears of any, so that a plan they refuse leaves nothing.
-    worker.dataflow_named(&spec.name, |scope| {
+    let built = worker.dataflow_named(&spec.name, |scope| {
         let mut builder =
             Builder { scope, spec, first, worker: worker_index, workers, inputs: Vec::new(), operators: Vec::new() };
         let stream = builder.node(&spec.plan)?;
         let last: Box<dyn Operator> = match &spec.target {
-            Target::Relation(partitions) => Box::new(Materialize::new(partitions[worker_index].clone())),
+            Target::Relation(relation) => Box::new(Publish::new(relation, worker_index)),
             Target::Blackhole => Box::new(Blackhole::new(Arc::clone(&spec.counters))),
         };
         let stream = builder.place("target", last, vec![(stream, Route::Local)]);
         let probe = ProbeHandle::new();
-        let _ = stream.probe_with(&probe);
+        let _ = stream.changes.probe_with(&probe);
         Ok(Built { inputs: builder.inputs, operators: builder.operators, probe, index })
-    })
+    });
+    if built.is_err() {
+        // Of a plan that an operator refuses, timely knows the part before it.
+        worker.drop_dataflow(index);
+    }
+    built
 }
 
 struct Builder<'a, 'scope> {
@@ -89,7 +96,7 @@ struct Builder<'a, 'scope> {
 }
 
 impl<'scope> Builder<'_, 'scope> {
-    fn node(&mut self, node: &Node) -> Result<ChangeStream<'scope>, Fault> {
+    fn node(&mut self, node: &Node) -> Result<Flow<'scope>, Fault> {
         Ok(match node {
             Node::Get(get) => self.input(Feed::Relation { id: get.relation, columns: get.columns.clone() }),
             Node::Constant(constant) => self.input(Feed::Constant(ChangeBatch::inserts(constant.rows.clone()))),
@@ -107,7 +114,7 @@ impl<'scope> Builder<'_, 'scope> {
                 self.place("union", Box::new(Union::new(union)), inputs)
             }
             Node::Join(join) => {
-                let (left_on, right_on): (Vec<_>, Vec<_>) = join.on.iter().copied().unzip();
+                let (left_on, right_on) = join.keys();
                 let left = self.node(&join.left)?;
                 let right = self.node(&join.right)?;
                 let left = (left, self.by_key(join.left.schema(), &left_on)?);
@@ -132,19 +139,14 @@ impl<'scope> Builder<'_, 'scope> {
         })
     }
 
-    fn input(&mut self, feed: Feed) -> ChangeStream<'scope> {
+    fn input(&mut self, feed: Feed) -> Flow<'scope> {
         let (mut handle, stream) = self.scope.new_input_with_builder::<NoBuilder>();
         handle.advance_to(self.first.0);
         self.inputs.push((feed, handle));
-        stream
+        Flow::new(stream)
     }
 
-    fn place(
-        &mut self,
-        name: &str,
-        operator: Box<dyn Operator>,
-        inputs: Vec<(ChangeStream<'scope>, Route)>,
-    ) -> ChangeStream<'scope> {
+    fn place(&mut self, name: &str, operator: Box<dyn Operator>, inputs: Vec<(Flow<'scope>, Route)>) -> Flow<'scope> {
         let operator = SharedOperator::new(operator.into());
         let stream = connect(name, &operator, inputs, self.first, Arc::clone(&self.spec.counters));
         self.operators.push(operator);

@@ -22,6 +22,12 @@ pub enum Error {
     /// The relation has no key to find rows by.
     #[error("relation {0} has no key")]
     NoKey(plan::RelationId),
+    /// A connector broke while it was read again for a new dataflow.
+    #[error("the source {0}")]
+    Panicked(String),
+    /// What was being built was dropped before it was done.
+    #[error("it was dropped while it was built")]
+    Dropped,
     /// The server is shutting down.
     #[error("the server is shutting down")]
     Closed,

@@ -1,26 +1,35 @@
 //! Plans made to run: timely dataflows on worker threads, and the one clock that drives them.
 //!
-//! Read in this order: `runtime` (what others call), `clock` (one thread closes epochs), `worker`
-//! (N threads follow), `build` (plan to operators), `adapter` (an operator in timely), `exchange`
-//! (rows to the worker that owns their key), `relation` (what is published), `source` (input).
-//! No other crate knows timely.
+//! Read in this order: `runtime` (what others call), `clock` (one thread closes epochs),
+//! `transaction` (what is written), `worker` (N threads follow), `build` (plan to operators),
+//! `backfill` and `half_built` (how a dataflow comes to be beside everything else), `adapter` (an
+//! operator in timely), `exchange` (rows to the worker that owns their key), `relation` (what is
+//! published), `sources` and `source` (input). No other crate knows timely.
 
 mod runtime;
 
 mod adapter;
+mod backfill;
 mod build;
 mod clock;
 mod error;
 mod exchange;
+mod half_built;
+mod memory;
+mod panics;
+mod publish;
 mod relation;
 mod sink;
 mod source;
+mod sources;
 mod statistics;
+mod transaction;
 mod worker;
 
+pub use backfill::BuildProgress;
 pub use error::{CommitError, Error};
 pub use relation::{Hold, Relation};
-pub use runtime::{Config, Runtime, Write};
+pub use runtime::{Build, Config, PORTION_ROWS, Runtime, Write};
 pub use statistics::{RelationStatistics, Statistics};
 
 #[cfg(test)]

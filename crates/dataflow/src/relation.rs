@@ -17,8 +17,10 @@ use connectors::{Pace, Position, Read, Source, SourceReader};
 use parking_lot::Mutex;
 use plan::RelationId;
 use state::{Holds, SharedRows};
+use tokio::sync::watch;
 
 use crate::Error;
+use crate::memory::Shares;
 use crate::statistics::Counters;
 
 /// Rows that a source is asked for at once.
@@ -54,11 +56,31 @@ struct Inner {
     key: Option<Vec<usize>>,
     partitions: Vec<SharedRows>,
     counters: Arc<Counters>,
+    memory: Shares,
     now: Now,
     /// Who reads this relation, and who reads all of them.
     holds: Holds,
     holds_of_all: Holds,
+    history: History,
     source: Option<SourceProgress>,
+}
+
+/// When a relation changed.
+#[derive(Debug)]
+struct History {
+    /// The last epoch that brought changes, whether it is closed or not.
+    last: AtomicU64,
+    /// The closed epochs that did, in order, back to the horizon.
+    closed: Mutex<VecDeque<Epoch>>,
+    /// The last of them, for those who wait for one; `NEVER` when no more can come.
+    news: watch::Sender<Epoch>,
+}
+
+impl Default for History {
+    fn default() -> Self {
+        let news = watch::Sender::new(Epoch::ZERO);
+        History { last: AtomicU64::new(Epoch::ZERO.0), closed: Mutex::default(), news }
+    }
 }
 
 #[derive(Debug)]
@@ -75,6 +97,7 @@ pub(crate) struct Parts {
     pub(crate) key: Option<Vec<usize>>,
     pub(crate) partitions: Vec<SharedRows>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) memory: Shares,
     pub(crate) now: Now,
     pub(crate) holds_of_all: Holds,
     pub(crate) source: Option<Arc<dyn Source>>,
@@ -82,10 +105,22 @@ pub(crate) struct Parts {
 
 impl Relation {
     pub(crate) fn new(parts: Parts) -> Relation {
-        let Parts { id, schema, key, partitions, counters, now, holds_of_all, source } = parts;
+        let Parts { id, schema, key, partitions, counters, memory, now, holds_of_all, source } = parts;
         let source = source.map(|source| SourceProgress { source, positions: Mutex::default() });
-        let holds = Holds::default();
-        Relation(Arc::new(Inner { id, schema, key, partitions, counters, now, holds, holds_of_all, source }))
+        let (holds, history) = (Holds::default(), History::default());
+        Relation(Arc::new(Inner {
+            id,
+            schema,
+            key,
+            partitions,
+            counters,
+            memory,
+            now,
+            holds,
+            holds_of_all,
+            history,
+            source,
+        }))
     }
 
     /// Which relation.
@@ -108,6 +143,12 @@ impl Relation {
 
     pub(crate) fn partition(&self, index: usize) -> &SharedRows {
         &self.0.partitions[index]
+    }
+
+    /// Tells the budget what a partition holds now.
+    pub(crate) fn account(&self, partition: usize) {
+        let bytes = self.partition(partition).read().bytes();
+        self.0.memory.set(partition, bytes);
     }
 
     pub(crate) fn counters(&self) -> &Arc<Counters> {
@@ -133,10 +174,70 @@ impl Relation {
         Hold::new(self.0.holds.clone(), &self.0.now)
     }
 
-    /// The epoch below which nobody reads this relation.
+    /// The epoch below which nobody reads what this relation stores. Who holds all relations, for a
+    /// query, reads a source again from its start, and needs no stored row of it.
     pub(crate) fn horizon(&self) -> Epoch {
+        if self.is_source() { self.0.holds.horizon(|| self.0.now.get()) } else { self.horizon_of_all() }
+    }
+
+    /// The epoch below which nobody reads this relation, from what it stores or otherwise.
+    fn horizon_of_all(&self) -> Epoch {
         let now = || self.0.now.get();
         self.0.holds.horizon(now).min(self.0.holds_of_all.horizon(now))
+    }
+
+    /// Notes that the epoch in progress brings changes.
+    pub(crate) fn mark_changed(&self, epoch: Epoch) {
+        self.0.history.last.store(epoch.0, Ordering::Release);
+    }
+
+    /// The last epoch that brought changes.
+    pub(crate) fn changed_at(&self) -> Epoch {
+        Epoch(self.0.history.last.load(Ordering::Acquire))
+    }
+
+    /// Notes that an epoch closes which brought changes: before readers see it.
+    pub(crate) fn closes(&self, epoch: Epoch) {
+        let mut closed = self.0.history.closed.lock();
+        closed.push_back(epoch);
+        // Now and then is often enough to forget what nobody asks for.
+        if closed.len().is_power_of_two() {
+            let horizon = self.horizon();
+            let forgotten = closed.partition_point(|epoch| *epoch <= horizon);
+            closed.drain(..forgotten);
+        }
+    }
+
+    /// Tells those who wait: when readers see the epoch.
+    pub(crate) fn announce(&self, epoch: Epoch) {
+        // Nearly all relations have nobody who waits.
+        if self.0.history.news.receiver_count() > 0 {
+            self.0.history.news.send_replace(epoch);
+        }
+    }
+
+    /// Tells those who wait that nothing more will come.
+    pub(crate) fn end(&self) {
+        self.0.history.news.send_replace(Epoch::NEVER);
+    }
+
+    /// Is told of every epoch that changes this relation, and of [`Epoch::NEVER`] when the server
+    /// is shutting down. Other epochs wake nobody.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Epoch> {
+        self.0.history.news.subscribe()
+    }
+
+    /// The first closed epoch after `after` that changed this relation. `after` must be held.
+    #[must_use]
+    pub fn next_change(&self, after: Epoch) -> Option<Epoch> {
+        self.nth_change(after, 1)
+    }
+
+    /// The `n`th closed epoch after `after` that changed this relation; `n` is 1 or more.
+    pub(crate) fn nth_change(&self, after: Epoch, n: usize) -> Option<Epoch> {
+        let closed = self.0.history.closed.lock();
+        closed.get(closed.partition_point(|epoch| *epoch <= after) + n - 1).copied()
     }
 
     /// The rows of one partition at `at`, which must be held, with the columns `columns`. Memory
@@ -159,7 +260,11 @@ impl Relation {
             };
         }
         let chunks = self.partition(partition).chunks();
-        let scan = move |chunk: Arc<state::Chunk>| chunk.scan(at, &columns).map_err(Error::from).transpose();
+        let counters = Arc::clone(&self.0.counters);
+        let scan = move |chunk: Arc<state::Chunk>| {
+            counters.scanned(chunk.len());
+            chunk.scan(at, &columns).map_err(Error::from).transpose()
+        };
         Box::new(chunks.into_iter().filter_map(scan))
     }
 
@@ -235,7 +340,7 @@ impl Relation {
         let Some(progress) = &self.0.source else {
             return;
         };
-        let horizon = self.horizon();
+        let horizon = self.horizon_of_all();
         let mut positions = progress.positions.lock();
         positions.push_back((epoch, position));
         while positions.get(1).is_some_and(|(next, _)| *next <= horizon) {
@@ -244,33 +349,50 @@ impl Relation {
     }
 
     /// For a source: its rows up to the position it had at `at`, read again.
-    pub(crate) fn replay(&self, at: Epoch) -> Result<Option<Replay>, Error> {
-        let Some((source, until)) = self.source().zip(self.position_at(at)) else {
-            return Ok(None);
-        };
-        let reader = source.open(None, Some(&until), Pace::Replay)?;
-        Ok(Some(Replay { reader }))
+    fn replay(&self, at: Epoch) -> Result<Option<Replay>, Error> {
+        match self.source().zip(self.position_at(at)) {
+            Some((source, until)) => Replay::open(source.as_ref(), until).map(Some),
+            None => Ok(None),
+        }
     }
 }
 
 /// A source being read again, up to where it had been read.
 pub(crate) struct Replay {
     reader: Box<dyn SourceReader>,
+    until: Position,
+    has_ended: bool,
+}
+
+impl Replay {
+    pub(crate) fn open(source: &dyn Source, until: Position) -> Result<Replay, Error> {
+        let reader = source.open(None, Some(&until), Pace::Replay)?;
+        Ok(Replay { reader, until, has_ended: false })
+    }
 }
 
 impl Iterator for Replay {
     type Item = Result<RecordBatch, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
+        while !self.has_ended {
             match self.reader.read(READ_ROWS) {
-                Ok(Read::Rows { rows, .. }) if rows.num_rows() == 0 => {}
-                Ok(Read::Rows { rows, .. }) => return Some(Ok(rows)),
-                // What has been read once is there: no need to wait for it.
-                Ok(Read::Idle(_) | Read::End) => return None,
-                Err(error) => return Some(Err(error.into())),
+                Ok(Read::Rows { rows, position, .. }) => {
+                    self.has_ended = position == self.until;
+                    if rows.num_rows() > 0 {
+                        return Some(Ok(rows));
+                    }
+                }
+                // It has been read once, so it will come, however long the connector takes.
+                Ok(Read::Idle(pause)) => std::thread::sleep(pause),
+                Ok(Read::End) => self.has_ended = true,
+                Err(error) => {
+                    self.has_ended = true;
+                    return Some(Err(error.into()));
+                }
             }
         }
+        None
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the layers above call: a handle on the clock and its workers.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -12,20 +12,32 @@ use connectors::Source;
 use futures::channel::oneshot;
 use parking_lot::Mutex;
 use plan::{Node, RelationId};
-use state::{Holds, Identity, Rows, SharedRows};
+use state::{Budget, Holds, Identity, Owner, Rows, SharedRows};
 use tokio::sync::watch;
 
+use crate::backfill::{BuildProgress, Builds};
 use crate::build::{Spec, Target};
-use crate::clock::{Clock, Request, identity_of};
+use crate::clock::{self, Clock, Request};
+use crate::memory::Shares;
 use crate::relation::{Hold, Now, Parts, Relation};
 use crate::statistics::{Counters, Statistics};
-use crate::{CommitError, Error, worker};
+use crate::transaction::identity_of;
+use crate::{CommitError, Error, panics, worker};
+
+/// Rows of a snapshot that a worker takes in at once for a new dataflow, unless told otherwise: some
+/// milliseconds' work, for which a commit may have to wait.
+pub const PORTION_ROWS: usize = 8_192;
 
 /// How much machine to use.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Worker threads; each owns a part of every key space.
     pub workers: usize,
+    /// With whom relations, operators and sources account for their memory.
+    pub budget: Budget,
+    /// Rows of a snapshot that a worker takes in at once for a new dataflow: [`PORTION_ROWS`], or
+    /// few where a test wants many portions.
+    pub portion_rows: usize,
 }
 
 /// One table's part in a transaction. Deletions come before insertions.
@@ -46,11 +58,13 @@ pub struct Runtime(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     workers: usize,
+    budget: Budget,
     now: Now,
     published: watch::Receiver<Epoch>,
     holds: Holds,
     requests: Sender<Request>,
     cpu: Arc<Mutex<Vec<Duration>>>,
+    builds: Builds,
     counted: Mutex<Vec<Counted>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -69,6 +83,7 @@ impl Runtime {
     /// # Errors
     /// If threads cannot be had.
     pub fn start(config: &Config) -> Result<Runtime, Error> {
+        panics::remember_locations();
         let workers = config.workers.max(1);
         let (commands, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| channel()).unzip();
         let (done, all_done) = channel();
@@ -76,20 +91,39 @@ impl Runtime {
         let (publish, published) = watch::channel(Epoch::ZERO);
         let now = Now::new(Epoch::ZERO);
         let cpu = Arc::new(Mutex::new(vec![Duration::ZERO; workers]));
-        let timely_thread = start_workers(workers, receivers, done)?;
-        let clock = Clock::new(now.clone(), publish, received, requests.clone(), commands, all_done, Arc::clone(&cpu));
-        let clock = std::thread::Builder::new().name("freshet-clock".into()).spawn(move || clock.run());
+        let channels = |commands| worker::Channels { commands, done: done.clone(), clock: requests.clone() };
+        let timely_thread = start_workers(receivers.into_iter().map(channels).collect(), config.portion_rows)?;
+        let channels = clock::Channels {
+            published: publish,
+            requests: received,
+            wake: requests.clone(),
+            workers: commands,
+            done: all_done,
+            cpu: Arc::clone(&cpu),
+        };
+        let builds = Builds::default();
+        let clock = Clock::new(now.clone(), channels, Arc::clone(&builds), config.budget.clone());
+        let run = move || panics::or_abort("clock", || clock.run());
+        let clock = std::thread::Builder::new().name("freshet-clock".into()).spawn(run);
         let clock = clock.map_err(|error| Error::Start(error.to_string()))?;
         Ok(Runtime(Arc::new(Inner {
             workers,
+            budget: config.budget.clone(),
             now,
             published,
             holds: Holds::default(),
             requests,
             cpu,
+            builds,
             counted: Mutex::default(),
             threads: Mutex::new(vec![clock, timely_thread]),
         })))
+    }
+
+    /// Who holds how much memory.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.0.budget
     }
 
     /// The last closed epoch: what readers see.
@@ -136,11 +170,12 @@ impl Runtime {
         Ok(relation)
     }
 
-    /// A materialized view. Returns when it holds all that its inputs held, and can be read.
+    /// Begins to build a materialized view, beside everything else. It can be read when the build is
+    /// finished.
     ///
     /// # Errors
-    /// If the operators refuse the plan, or a source cannot be read again.
-    pub async fn create_view(&self, id: RelationId, name: &str, plan: Node) -> Result<Relation, Error> {
+    /// If a column's type cannot be kept, or the server is shutting down.
+    pub fn build_view(&self, id: RelationId, name: &str, plan: Node) -> Result<Build<Relation>, Error> {
         let properties = plan.properties();
         let identity = match &properties.unique {
             _ if properties.append_only => Identity::AppendOnly,
@@ -148,30 +183,33 @@ impl Runtime {
             None => Identity::Row,
         };
         let relation = self.relation(id, name, Arc::clone(plan.schema()), identity, None, None)?;
-        let partitions = (0..relation.partitions()).map(|index| relation.partition(index).clone()).collect();
         let counters = Arc::clone(relation.counters());
-        let spec = Spec { id, name: name.to_owned(), plan, target: Target::Relation(partitions), counters };
-        let request = |reply| Request::Build { spec: Arc::new(spec), relation: Some(relation.clone()), reply };
-        let built = self.ask(request).await?;
-        if built.is_err() {
-            self.forget(&[id]);
-        }
-        built.map(|()| relation)
+        self.build(id, name, plan, Target::Relation(relation.clone()), counters, relation)
     }
 
-    /// A dataflow whose changes are counted and dropped.
+    /// Begins to build a dataflow whose changes are counted and dropped.
     ///
     /// # Errors
-    /// As for a view.
-    pub async fn create_sink(&self, id: RelationId, name: &str, plan: Node) -> Result<(), Error> {
+    /// If the server is shutting down.
+    pub fn build_sink(&self, id: RelationId, name: &str, plan: Node) -> Result<Build<()>, Error> {
         let counters = Arc::new(Counters::new(name, self.0.workers));
         self.0.counted.lock().push(Counted { id, counters: Arc::clone(&counters), relation: None });
-        let spec = Spec { id, name: name.to_owned(), plan, target: Target::Blackhole, counters };
-        let built = self.ask(|reply| Request::Build { spec: Arc::new(spec), relation: None, reply }).await?;
-        if built.is_err() {
-            self.forget(&[id]);
-        }
-        built
+        self.build(id, name, plan, Target::Blackhole, counters, ())
+    }
+
+    /// A materialized view. Returns when it holds all that its inputs hold, and can be read. If the
+    /// future is dropped before, nothing of the view is left.
+    ///
+    /// # Errors
+    /// As for [`Build::finish`].
+    pub async fn create_view(&self, id: RelationId, name: &str, plan: Node) -> Result<Relation, Error> {
+        self.build_view(id, name, plan)?.finish().await
+    }
+
+    /// What is being built.
+    #[must_use]
+    pub fn builds(&self) -> Vec<BuildProgress> {
+        self.0.builds.lock().iter().map(|(id, progress)| progress.read(*id)).collect()
     }
 
     /// Ends dataflows, and forgets relations. What reads them must be among them.
@@ -181,6 +219,14 @@ impl Runtime {
     pub async fn drop_relations(&self, ids: Vec<RelationId>) -> Result<(), Error> {
         self.forget(&ids);
         self.ask(|reply| Request::Drop { ids, reply }).await
+    }
+
+    /// As [`Runtime::drop_relations`], for what nobody uses any more: does not wait.
+    pub fn discard(&self, ids: Vec<RelationId>) {
+        self.forget(&ids);
+        let (reply, _) = oneshot::channel();
+        // Without a clock there is nothing left to end.
+        let _ = self.0.requests.send(Request::Drop { ids, reply });
     }
 
     /// Writes all of it in one epoch, or nothing. Returns when the epoch is closed, and so visible
@@ -212,9 +258,14 @@ impl Runtime {
         self.ask(|reply| Request::Rebuild { reply }).await?
     }
 
-    /// What has been counted so far.
+    /// What has been counted so far, and what operators remember now: waits for the epoch in progress.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
+        let (reply, counted) = sync_channel(1);
+        if self.0.requests.send(Request::Count { reply }).is_ok() {
+            // A clock that has stopped meanwhile has left the last count.
+            let _ = counted.recv();
+        }
         let read = |Counted { id, counters, relation }: &Counted| {
             counters.read(*id, relation.as_ref().map_or(0, Relation::len))
         };
@@ -231,6 +282,23 @@ impl Runtime {
         for thread in self.0.threads.lock().drain(..) {
             let _ = thread.join();
         }
+    }
+
+    fn build<T>(
+        &self,
+        id: RelationId,
+        name: &str,
+        plan: Node,
+        target: Target,
+        counters: Arc<Counters>,
+        made: T,
+    ) -> Result<Build<T>, Error> {
+        let memory = Shares::new(self.0.budget.open(Owner::Operators, name), self.0.workers);
+        let spec = Spec { id, name: name.to_owned(), plan, target, counters, memory };
+        let (reply, answer) = oneshot::channel();
+        let build = Build { made, answer, unfinished: Unfinished { runtime: self.clone(), id: Some(id) } };
+        self.0.requests.send(Request::Build { spec: Arc::new(spec), reply }).map_err(|_| Error::Closed)?;
+        Ok(build)
     }
 
     fn relation(
@@ -251,6 +319,7 @@ impl Runtime {
             key,
             partitions,
             counters: Arc::clone(&counters),
+            memory: Shares::new(self.0.budget.open(Owner::Rows, name), self.0.workers),
             now: self.0.now.clone(),
             holds_of_all: self.0.holds.clone(),
             source,
@@ -281,27 +350,58 @@ impl Drop for Inner {
     }
 }
 
+/// A view or sink that is being built. Dropped before it is finished, nothing of it is left.
+#[derive(Debug)]
+#[must_use = "what is being built ends with this"]
+pub struct Build<T> {
+    made: T,
+    answer: oneshot::Receiver<Result<(), Error>>,
+    unfinished: Unfinished,
+}
+
+#[derive(Debug)]
+struct Unfinished {
+    runtime: Runtime,
+    id: Option<RelationId>,
+}
+
+impl<T> Build<T> {
+    /// Waits until it follows the clock.
+    ///
+    /// # Errors
+    /// If the operators refuse the plan, a source cannot be read again, it is dropped meanwhile, or
+    /// the server is shutting down.
+    pub async fn finish(mut self) -> Result<T, Error> {
+        self.answer.await.map_err(|_| Error::Closed)??;
+        self.unfinished.id = None;
+        Ok(self.made)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            self.runtime.discard(vec![id]);
+        }
+    }
+}
+
 /// Starts timely's workers, and a thread that waits for them.
-fn start_workers(
-    workers: usize,
-    commands: Vec<std::sync::mpsc::Receiver<worker::Command>>,
-    done: Sender<worker::Done>,
-) -> Result<JoinHandle<()>, Error> {
+fn start_workers(channels: Vec<worker::Channels>, portion_rows: usize) -> Result<JoinHandle<()>, Error> {
+    let workers = channels.len();
     let config = if workers == 1 { timely::Config::thread() } else { timely::Config::process(workers) };
-    let commands = Mutex::new(commands.into_iter().map(Some).collect::<Vec<_>>());
-    let done = Mutex::new(done);
+    let channels = Mutex::new(channels.into_iter().map(Some).collect::<Vec<_>>());
     let guards = timely::execute(config, move |timely_worker| {
-        let commands = commands.lock()[timely_worker.index()].take().expect("each worker runs once");
-        let done = done.lock().clone();
-        worker::run(timely_worker, &commands, &done);
+        let index = timely_worker.index();
+        panics::or_abort(&format!("worker {index}"), || {
+            let channels = channels.lock()[index].take().expect("each worker runs once");
+            worker::run(timely_worker, &channels, portion_rows);
+        });
     });
     let guards = guards.map_err(Error::Start)?;
     let wait = move || {
-        for result in guards.join() {
-            if let Err(error) = result {
-                tracing::error!(error, "a worker panicked, stopping the process");
-                std::process::abort();
-            }
+        for error in guards.join().into_iter().filter_map(Result::err) {
+            tracing::error!(error, "a worker ended before its time");
         }
     };
     std::thread::Builder::new()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use changes::{ChangeBatch, Epoch};
-use operators::{Fault, Operator, Output, Port};
+use operators::{Fault, Moment, Operator, Output, Port, Progress};
 
 use crate::statistics::Counters;
 
@@ -19,12 +19,18 @@ impl Blackhole {
 }
 
 impl Operator for Blackhole {
-    fn on_changes(&mut self, _input: Port, changes: ChangeBatch, _output: &mut Output) -> Result<(), Fault> {
+    fn on_changes(
+        &mut self,
+        _input: Port,
+        _epoch: Epoch,
+        changes: ChangeBatch,
+        _output: &mut Output,
+    ) -> Result<Progress, Fault> {
         self.counters.sent(changes.len() as u64);
-        Ok(())
+        Ok(Progress::Done)
     }
 
-    fn on_epoch_complete(&mut self, _epoch: Epoch, _output: &mut Output) -> Result<(), Fault> {
-        Ok(())
+    fn on_epoch_complete(&mut self, _moment: &Moment, _output: &mut Output) -> Result<Progress, Fault> {
+        Ok(Progress::Done)
     }
 }

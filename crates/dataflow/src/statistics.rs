@@ -13,12 +13,16 @@ const ERRORS_LOGGED: u64 = 10;
 #[derive(Debug)]
 pub(crate) struct Counters {
     name: String,
+    /// Changes that the operators took, each as often as an operator took it.
+    taken: AtomicU64,
+    /// Rows that scans have gone through.
+    scanned: AtomicU64,
     /// Row errors that stand: came and not taken back.
     errors: AtomicI64,
     errors_seen: AtomicU64,
     /// Changes that a sink took.
     sent: AtomicU64,
-    /// Rows, groups and values that the operators remember.
+    /// Rows, groups and values that the operators remember, as last counted.
     state_rows: Vec<AtomicUsize>,
 }
 
@@ -29,8 +33,15 @@ impl Counters {
             errors: AtomicI64::new(0),
             errors_seen: AtomicU64::new(0),
             sent: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            scanned: AtomicU64::new(0),
             state_rows: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
         }
+    }
+
+    /// The relation's or sink's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Counts a row error, and logs it unless there are very many.
@@ -51,6 +62,16 @@ impl Counters {
         self.sent.fetch_add(changes, Ordering::Relaxed);
     }
 
+    /// Counts changes that an operator took.
+    pub(crate) fn taken(&self, changes: usize) {
+        self.taken.fetch_add(changes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts rows that a scan went through, whether it saw them or not.
+    pub(crate) fn scanned(&self, rows: usize) {
+        self.scanned.fetch_add(rows as u64, Ordering::Relaxed);
+    }
+
     pub(crate) fn set_state_rows(&self, worker: usize, rows: usize) {
         self.state_rows[worker].store(rows, Ordering::Relaxed);
     }
@@ -61,6 +82,8 @@ impl Counters {
             rows,
             errors: self.errors.load(Ordering::Relaxed),
             sent: self.sent.load(Ordering::Relaxed),
+            taken: self.taken.load(Ordering::Relaxed),
+            scanned: self.scanned.load(Ordering::Relaxed),
             state_rows: self.state_rows.iter().map(|rows| rows.load(Ordering::Relaxed)).sum(),
         }
     }
@@ -86,6 +109,10 @@ pub struct RelationStatistics {
     pub errors: i64,
     /// Changes that a sink took.
     pub sent: u64,
+    /// Changes that its operators took, each as often as an operator took it: the work of its epochs.
+    pub taken: u64,
+    /// Rows that scans of it went through, by queries and by whatever was built over it.
+    pub scanned: u64,
     /// Rows, groups and values that its operators remember, apart from its own storage.
     pub state_rows: usize,
 }

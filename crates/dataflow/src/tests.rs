@@ -10,11 +10,17 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use changes::Epoch;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
 use futures::executor::block_on;
-use plan::{Aggregate, AggregateCall, AggregateFunction, Filter, Get, Join, Node, Properties, RelationId};
+use plan::{
+    Aggregate, AggregateCall, AggregateFunction, Filter, Get, Join, JoinKey, JoinKind, Node, Properties, RelationId,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use state::Budget;
 
-use crate::{CommitError, Config, Relation, Runtime, Write};
+use crate::{CommitError, Config, Error, Relation, Runtime, Write};
+
+mod epochs;
+mod sources;
 
 type Row = Vec<i64>;
 
@@ -59,9 +65,11 @@ fn get(relation: RelationId, schema: &SchemaRef, properties: Properties) -> Node
 /// `SELECT l.a, l.b, r.d FROM l JOIN r ON l.b = r.c`
 fn join() -> Node {
     Node::Join(Join {
+        kind: JoinKind::Inner,
         left: Box::new(get(LEFT, &schema(&["a", "b"]), Properties { append_only: false, unique: Some(vec![0]) })),
         right: Box::new(get(RIGHT, &schema(&["c", "d"]), Properties::default())),
-        on: vec![(1, 0)],
+        on: vec![JoinKey::new(1, 0)],
+        residual: Vec::new(),
         output: vec![0, 1, 3],
         schema: schema(&["a", "b", "d"]),
     })
@@ -108,8 +116,14 @@ fn expected_aggregate(joined: &[Row]) -> Vec<Row> {
     groups.into_iter().map(row).collect()
 }
 
+/// A runtime that fills new dataflows in tiny portions.
+fn start(workers: usize) -> Runtime {
+    let config = Config { workers, budget: Budget::new(usize::MAX), portion_rows: 3 };
+    Runtime::start(&config).expect("threads can be had")
+}
+
 async fn run(workers: usize, seed: u64) {
-    let runtime = Runtime::start(&Config { workers }).expect("threads can be had");
+    let runtime = start(workers);
     let mut random = StdRng::seed_from_u64(seed);
     let (left_schema, right_schema) = (schema(&["a", "b"]), schema(&["c", "d"]));
     let left = runtime.create_table(LEFT, "l", Arc::clone(&left_schema), Some(vec![0])).await.expect("a table");

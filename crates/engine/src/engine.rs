@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use dataflow::Runtime;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use parking_lot::RwLock;
+use state::Budget;
 
+use crate::freshet_catalog::FreshetCatalog;
 use crate::pool::Pool;
 use crate::{Catalog, Error, Extension, Session, SessionInfo, Settings, SqlState};
 
@@ -32,6 +34,7 @@ pub struct Config {
 pub struct Engine {
     catalog: Catalog,
     runtime: Runtime,
+    budget: Budget,
     environment: Arc<RuntimeEnv>,
     pool: Arc<Pool>,
     extensions: RwLock<Vec<Arc<dyn Extension>>>,
@@ -47,16 +50,24 @@ impl Engine {
     pub fn start(config: Config) -> Result<Arc<Engine>, Error> {
         let query_bytes = usize::try_from(config.memory_bytes / QUERY_MEMORY_PART).unwrap_or(usize::MAX);
         let environment = RuntimeEnvBuilder::new().with_memory_limit(query_bytes, 1.0).build_arc()?;
-        let runtime = Runtime::start(&dataflow::Config { workers: config.workers })?;
-        Ok(Arc::new(Engine {
+        let budget = Budget::new(usize::try_from(config.memory_bytes).unwrap_or(usize::MAX));
+        let runtime = Runtime::start(&dataflow::Config {
+            workers: config.workers,
+            budget: budget.clone(),
+            portion_rows: dataflow::PORTION_ROWS,
+        })?;
+        let engine = Arc::new(Engine {
             catalog: Catalog::default(),
             runtime,
+            budget,
             environment,
             pool: Arc::new(Pool::start(config.workers.max(QUERY_THREADS_MIN))?),
             extensions: RwLock::default(),
             query_partitions: config.workers.max(1),
             next_process_id: AtomicI32::new(1),
-        }))
+        });
+        engine.extend(Arc::new(FreshetCatalog::new(&engine)));
+        Ok(engine)
     }
 
     /// A new session.
@@ -94,6 +105,12 @@ impl Engine {
     #[must_use]
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// The memory of the process, and who holds it.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Ends the workers. What sessions ask for afterwards is refused.

@@ -18,6 +18,7 @@ mod cancel;
 mod catalog;
 mod error;
 mod extension;
+mod freshet_catalog;
 mod nearest;
 mod pool;
 mod read;

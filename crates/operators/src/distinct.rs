@@ -3,7 +3,7 @@
 use changes::{ChangeBatch, Epoch};
 use state::{Delta, Saved};
 
-use crate::{Aggregate, Fault, Operator, Output, Port};
+use crate::{Aggregate, Fault, Moment, Operator, Output, Port, Progress};
 
 /// See [`plan::Distinct`].
 pub struct Distinct {
@@ -25,12 +25,22 @@ impl Distinct {
 }
 
 impl Operator for Distinct {
-    fn on_changes(&mut self, input: Port, changes: ChangeBatch, output: &mut Output) -> Result<(), Fault> {
-        self.groups.on_changes(input, changes, output)
+    fn on_changes(
+        &mut self,
+        input: Port,
+        epoch: Epoch,
+        changes: ChangeBatch,
+        output: &mut Output,
+    ) -> Result<Progress, Fault> {
+        self.groups.on_changes(input, epoch, changes, output)
     }
 
-    fn on_epoch_complete(&mut self, epoch: Epoch, output: &mut Output) -> Result<(), Fault> {
-        self.groups.on_epoch_complete(epoch, output)
+    fn on_epoch_complete(&mut self, moment: &Moment, output: &mut Output) -> Result<Progress, Fault> {
+        self.groups.on_epoch_complete(moment, output)
+    }
+
+    fn resume(&mut self, output: &mut Output) -> Result<Progress, Fault> {
+        self.groups.resume(output)
     }
 
     fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Fault> {

@@ -1,23 +1,32 @@
-//! Inner equi-joins: each side remembers its rows, and a change meets the other side's rows.
+//! Inner joins: each side remembers its rows, and a change meets the other side's rows.
 //!
 //! The result changes by exactly `changes * other side as it is now`, whichever side changes, in
 //! whatever order. A deletion that comes before its insertion in an epoch is put off until the
 //! epoch is complete, for state holds no negative rows.
+//!
+//! A change may meet more rows than fit into memory, so that pairs are made a portion at a time.
+//! "As it is now" holds for all portions of a batch because nothing else is called until the last
+//! one is done: both sides stay as they are while a meeting is in hand.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::buffer::NullBuffer;
 use arrow::compute;
-use arrow::datatypes::SchemaRef;
-use changes::{BATCH_ROWS_MAX, ChangeBatch, Diffs, Epoch};
-use plan::{Node, Properties};
-use state::{Delta, Identity, Pairs, Rows, Saved};
+use arrow::datatypes::{Schema, SchemaRef};
+use changes::{Bounds, ChangeBatch, Diffs, Epoch};
+use plan::{JoinKey, JoinKind, Node, Properties};
+use state::{Delta, Identity, Pairs, Probe, Rows, Saved};
 
 use crate::apply::{apply, unknown_row};
-use crate::{Fault, Operator, Output, Port};
+use crate::{Fault, Moment, Operator, Output, Port, Progress};
 
-/// Changes that are looked up at once at most: a row may meet many.
+mod residual;
+
+use residual::Residual;
+
+/// Changes that are looked up at once at most.
 const PROBE_ROWS_MAX: usize = 16_384;
 
 /// See [`plan::Join`].
@@ -26,28 +35,54 @@ pub struct Join {
     /// For each output column the side it comes from, and its place among what the side keeps.
     output: Vec<(usize, usize)>,
     sides: [Side; 2],
-    /// The epoch in progress, as far as is known: nobody reads the sides by epoch.
-    epoch: Epoch,
+    residual: Option<Residual>,
+    /// Changes that have not met all rows of the other side yet, in their order.
+    meetings: VecDeque<Meeting>,
+    /// The epoch that is complete but for meetings and deferred deletions.
+    closing: Option<Epoch>,
     /// Kept for its memory.
     pairs: Pairs,
 }
 
 /// One input.
 struct Side {
-    /// The input's columns that are kept: those that leave the join, or find rows.
+    /// The input's columns that are kept: those that leave the join, are in its residual, or find rows.
     kept: Vec<usize>,
     /// Places of the key columns among them.
     keys: Vec<usize>,
+    /// Places of the key columns in which null equals nothing.
+    not_null: Vec<usize>,
     rows: Rows,
     /// Deletions of this epoch for which there was no row yet.
-    deferred: Vec<ChangeBatch>,
+    deferred: VecDeque<ChangeBatch>,
+}
+
+/// Changes of one side on their way through the other side's rows.
+struct Meeting {
+    side: usize,
+    changes: ChangeBatch,
+    /// The first change that is not being looked up yet.
+    next: usize,
+    /// Those that are, and how far that has come.
+    probed: Option<(ChangeBatch, Probe)>,
+}
+
+/// Pairs of a changed row and a row of the other side.
+struct Portion<'a> {
+    side: usize,
+    changes: &'a ChangeBatch,
+    /// For each pair the row of `changes`.
+    rows: &'a [u32],
+    /// For each pair the other side's row.
+    ids: &'a [u64],
 }
 
 impl Side {
-    fn new(input: &Node, keys: &[usize], output: &[usize]) -> Result<Side, Fault> {
+    /// `read`: the columns that anything reads beside the keys.
+    fn new(input: &Node, keys: &[usize], null_equal: &[bool], read: &[usize]) -> Result<Side, Fault> {
         let Properties { append_only, unique } = input.properties();
         let identity = unique.filter(|_| !append_only);
-        let mut kept = [keys, output, identity.as_deref().unwrap_or_default()].concat();
+        let mut kept = [keys, read, identity.as_deref().unwrap_or_default()].concat();
         kept.sort_unstable();
         kept.dedup();
         if kept.is_empty() {
@@ -62,15 +97,18 @@ impl Side {
         };
         let keys = keys.iter().map(place).collect::<Vec<_>>();
         let schema = Arc::new(input.schema().project(&kept)?);
-        let rows = Rows::new(schema, identity, Some(keys.clone()))?;
-        Ok(Side { kept, keys, rows, deferred: Vec::new() })
+        let mut rows = Rows::new(schema, identity, Some(keys.clone()))?;
+        let (equated, not_null): (Vec<_>, Vec<_>) = (0..keys.len()).partition(|&key| null_equal[key]);
+        rows.equate_nulls(&equated);
+        let not_null = not_null.into_iter().map(|key| keys[key]).collect();
+        Ok(Side { kept, keys, not_null, rows, deferred: VecDeque::new() })
     }
 
-    /// What is to be kept of the changes: those columns, of rows without a null in the key.
+    /// What is to be kept of the changes: those columns, of rows whose key can equal another.
     fn of_interest(&self, changes: &ChangeBatch) -> Result<ChangeBatch, Fault> {
         let changes = changes.project(&self.kept)?;
         let nulls = self
-            .keys
+            .not_null
             .iter()
             .fold(None, |nulls, &key| NullBuffer::union(nulls.as_ref(), changes.column(key).logical_nulls().as_ref()));
         match nulls.filter(|nulls| nulls.null_count() > 0) {
@@ -78,103 +116,219 @@ impl Side {
             None => Ok(changes),
         }
     }
+
+    /// Looks up some of the changes to the other side.
+    fn probe(&self, other: &Side, changes: &ChangeBatch) -> Result<Probe, Fault> {
+        let keys = other.keys.iter().map(|&key| changes.column(key).clone()).collect::<Vec<_>>();
+        Ok(self.rows.probe(keys, changes.len())?)
+    }
 }
 
 impl Join {
     /// A join as the plan has it.
     ///
     /// # Errors
-    /// If a key's type cannot be compared.
+    /// If a key's type cannot be compared, or a residual is not boolean.
     pub fn new(plan: &plan::Join) -> Result<Join, Fault> {
+        let JoinKind::Inner = plan.kind;
         let width = plan.left.schema().fields().len();
-        let (left_on, right_on): (Vec<_>, Vec<_>) = plan.on.iter().copied().unzip();
-        let (left_output, right_output): (Vec<_>, Vec<_>) = plan.output.iter().partition(|&&column| column < width);
-        let right_output = right_output.iter().map(|column| column - width).collect::<Vec<_>>();
-        let sides = [Side::new(&plan.left, &left_on, &left_output)?, Side::new(&plan.right, &right_on, &right_output)?];
-        let place = |&column: &usize| {
+        let read = [plan.output.clone(), residual::columns_of(&plan.residual)].concat();
+        let (left_read, right_read): (Vec<_>, Vec<_>) = read.into_iter().partition(|&column| column < width);
+        let right_read = right_read.iter().map(|column| column - width).collect::<Vec<_>>();
+        let (left_keys, right_keys) = plan.keys();
+        let null_equal = plan.on.iter().map(|JoinKey { null_equal, .. }| *null_equal).collect::<Vec<_>>();
+        let sides = [
+            Side::new(&plan.left, &left_keys, &null_equal, &left_read)?,
+            Side::new(&plan.right, &right_keys, &null_equal, &right_read)?,
+        ];
+        let place = |column: usize| {
             let (side, column) = if column < width { (0, column) } else { (1, column - width) };
-            (side, sides[side].kept.binary_search(&column).expect("what leaves the join is kept"))
+            (side, sides[side].kept.binary_search(&column).expect("what is read is kept"))
         };
-        let output = plan.output.iter().map(place).collect();
-        Ok(Join { schema: plan.schema.clone(), output, sides, epoch: Epoch::ZERO.next(), pairs: Pairs::default() })
+        let output = plan.output.iter().map(|&column| place(column)).collect();
+        let all = [plan.left.schema().fields().to_vec(), plan.right.schema().fields().to_vec()].concat();
+        let residual = Residual::new(&plan.residual, &Schema::new(all), place)?;
+        Ok(Join {
+            schema: plan.schema.clone(),
+            output,
+            sides,
+            residual,
+            meetings: VecDeque::new(),
+            closing: None,
+            pairs: Pairs::default(),
+        })
     }
 
-    /// Puts out the pairs of changes to one side with the other side's rows.
-    fn put_pairs(&mut self, side: usize, changes: &ChangeBatch, output: &mut Output) -> Result<(), Fault> {
+    /// Brings a side up to date, and lets what changed meet the other side. Returns the deletions of
+    /// rows that are not there.
+    fn change(&mut self, side: usize, epoch: Epoch, changes: ChangeBatch) -> Result<Vec<ChangeBatch>, Fault> {
+        let missing = apply(&mut self.sides[side].rows, epoch, &changes)?;
+        let meeting = |changes| Meeting { side, changes, next: 0, probed: None };
+        self.meetings.push_back(meeting(changes));
+        // These were not applied, so they must not be joined: cancel what the others put out.
+        let cancelled = missing.iter().map(|missing| meeting(ChangeBatch::inserts(missing.rows().clone())));
+        self.meetings.extend(cancelled);
+        Ok(missing)
+    }
+
+    /// Puts out pairs of the meetings in hand until there are no more, or the output is full.
+    fn meet(&mut self, output: &mut Output) -> Result<Progress, Fault> {
         let mut pairs = std::mem::take(&mut self.pairs);
-        for first in (0..changes.len()).step_by(PROBE_ROWS_MAX) {
-            let changes = changes.slice(first, PROBE_ROWS_MAX.min(changes.len() - first));
-            let keys = self.sides[side].keys.iter().map(|&key| changes.column(key).clone()).collect::<Vec<_>>();
-            self.sides[1 - side].rows.probe(&keys, changes.len(), &mut pairs)?;
-            for first in (0..pairs.rows.len()).step_by(BATCH_ROWS_MAX) {
-                let range = first..pairs.rows.len().min(first + BATCH_ROWS_MAX);
-                output.changes(self.pair_up(side, &changes, &pairs.rows[range.clone()], &pairs.ids[range])?);
+        while let Some(mut meeting) = self.meetings.pop_front() {
+            let is_done = self.put_portion(&mut meeting, &mut pairs, output)?;
+            if !is_done {
+                self.meetings.push_front(meeting);
+                if output.is_full() {
+                    self.pairs = pairs;
+                    return Ok(Progress::More);
+                }
             }
         }
         self.pairs = pairs;
-        Ok(())
+        Ok(Progress::Done)
     }
 
-    /// The output rows of these pairs of a changed row and one of the other side.
-    fn pair_up(&self, side: usize, changes: &ChangeBatch, rows: &[u32], ids: &[u64]) -> Result<ChangeBatch, Fault> {
-        let of = |wanted: usize| {
-            let columns = self.output.iter().filter(move |(side, _)| *side == wanted);
-            columns.map(|(_, column)| *column).collect::<Vec<_>>()
+    /// Puts out some of a meeting's pairs. Returns whether they were the last.
+    fn put_portion(&mut self, meeting: &mut Meeting, pairs: &mut Pairs, output: &mut Output) -> Result<bool, Fault> {
+        let (side, other) = (&self.sides[meeting.side], &self.sides[1 - meeting.side]);
+        let (changes, mut probe) = match meeting.probed.take() {
+            Some(probed) => probed,
+            None if meeting.next == meeting.changes.len() => return Ok(true),
+            None => {
+                let length = PROBE_ROWS_MAX.min(meeting.changes.len() - meeting.next);
+                let changes = meeting.changes.slice(meeting.next, length);
+                meeting.next += length;
+                let probe = other.probe(side, &changes)?;
+                (changes, probe)
+            }
         };
-        let changed = of(side).into_iter().map(|column| changes.column(column).clone()).collect::<Vec<_>>();
-        let (changed, diffs) = take(changed, changes.diffs(), rows)?;
-        let met = self.sides[1 - side].rows.gather(ids, &of(1 - side))?;
-        let (mut changed, mut met) = (changed.into_iter(), met.into_iter());
-        let columns = self.output.iter().map(|(of, _)| {
-            let column = if *of == side { changed.next() } else { met.next() };
-            column.expect("each side gave its columns")
-        });
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        let columns = columns.collect::<Vec<_>>();
-        Ok(ChangeBatch::new(RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)?, diffs))
+        other.rows.next_pairs(&mut probe, output.room().rows, pairs)?;
+        let found = Portion { side: meeting.side, changes: &changes, rows: &pairs.rows, ids: &pairs.ids };
+        match &mut self.residual {
+            None => put_pairs(&self.schema, &self.output, &self.sides, &found, output)?,
+            Some(residual) => {
+                let (mut rows, mut ids) = (Vec::new(), Vec::new());
+                residual.choose(&self.sides, &found, output, |place| {
+                    rows.push(found.rows[place]);
+                    ids.push(found.ids[place]);
+                })?;
+                output.spend(found.rows.len() - rows.len(), 0);
+                let chosen = Portion { rows: &rows, ids: &ids, ..found };
+                put_pairs(&self.schema, &self.output, &self.sides, &chosen, output)?;
+            }
+        }
+        if probe.is_done() {
+            return Ok(meeting.next == meeting.changes.len());
+        }
+        meeting.probed = Some((changes, probe));
+        Ok(false)
     }
+}
+
+/// Puts out pairs, in batches of a bounded size.
+fn put_pairs(
+    schema: &SchemaRef,
+    columns: &[(usize, usize)],
+    sides: &[Side; 2],
+    pairs: &Portion<'_>,
+    output: &mut Output,
+) -> Result<(), Fault> {
+    for_each_batch(columns, sides, pairs, |_, columns, diffs| {
+        let options = RecordBatchOptions::new().with_row_count(Some(diffs.1));
+        output
+            .changes(ChangeBatch::new(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?, diffs.0));
+        Ok(())
+    })
+}
+
+/// The columns of pairs, in batches of a bounded size. `take` gets for each the place of its first
+/// pair, and the diffs with their number.
+fn for_each_batch(
+    columns: &[(usize, usize)],
+    sides: &[Side; 2],
+    pairs: &Portion<'_>,
+    mut take: impl FnMut(usize, Vec<ArrayRef>, (Diffs, usize)) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    let of = |wanted: usize| {
+        let columns = columns.iter().filter(move |(side, _)| *side == wanted);
+        columns.map(|(_, column)| *column).collect::<Vec<_>>()
+    };
+    let changed = of(pairs.side).into_iter().map(|column| pairs.changes.column(column).clone()).collect::<Vec<_>>();
+    let met_columns = of(1 - pairs.side);
+    for piece in sides[1 - pairs.side].rows.gather_pieces(pairs.ids, &met_columns) {
+        let (range, met) = piece?;
+        let rows = &pairs.rows[range.clone()];
+        for run in Bounds::BATCH.cut_taken(&changed, rows) {
+            let (first, length) = (run.start, run.len());
+            let (changed, diffs) = take_changed(&changed, pairs.changes.diffs(), &rows[run])?;
+            let (mut changed, mut met) = (changed.into_iter(), met.iter());
+            let columns = columns.iter().map(|(side, _)| {
+                let column =
+                    if *side == pairs.side { changed.next() } else { met.next().map(|met| met.slice(first, length)) };
+                column.expect("each side gave its columns")
+            });
+            take(range.start + first, columns.collect(), (diffs, length))?;
+        }
+    }
+    Ok(())
 }
 
 /// The columns and diffs at `rows`; as they are where every row meets one other.
-fn take(columns: Vec<ArrayRef>, diffs: &Diffs, rows: &[u32]) -> Result<(Vec<ArrayRef>, Diffs), Fault> {
+fn take_changed(columns: &[ArrayRef], diffs: &Diffs, rows: &[u32]) -> Result<(Vec<ArrayRef>, Diffs), Fault> {
     let length = columns.first().map(|column| column.len());
     let is_all = length == Some(rows.len()) && rows.iter().zip(0u32..).all(|(&row, place)| row == place);
     if is_all {
-        return Ok((columns, diffs.clone()));
+        return Ok((columns.to_vec(), diffs.clone()));
     }
     let indices = UInt32Array::from(rows.to_vec());
-    Ok((compute::take_arrays(&columns, &indices, None)?, diffs.take(rows)))
+    Ok((compute::take_arrays(columns, &indices, None)?, diffs.take(rows)))
 }
 
 impl Operator for Join {
-    fn on_changes(&mut self, input: Port, changes: ChangeBatch, output: &mut Output) -> Result<(), Fault> {
+    fn on_changes(
+        &mut self,
+        input: Port,
+        epoch: Epoch,
+        changes: ChangeBatch,
+        output: &mut Output,
+    ) -> Result<Progress, Fault> {
         let side = input.0;
         let changes = self.sides[side].of_interest(&changes)?;
         if changes.is_empty() {
-            return Ok(());
+            return Ok(Progress::Done);
         }
-        let missing = apply(&mut self.sides[side].rows, self.epoch, &changes)?;
-        self.put_pairs(side, &changes, output)?;
-        if let Some(missing) = missing {
-            // These were not applied, so they must not be joined: cancel what was just put out.
-            self.put_pairs(side, &ChangeBatch::inserts(missing.rows().clone()), output)?;
-            self.sides[side].deferred.push(missing);
-        }
-        Ok(())
+        output.spend(changes.len(), 0);
+        let missing = self.change(side, epoch, changes)?;
+        self.sides[side].deferred.extend(missing);
+        self.meet(output)
     }
 
-    fn on_epoch_complete(&mut self, epoch: Epoch, output: &mut Output) -> Result<(), Fault> {
-        for side in [0, 1] {
-            for deferred in std::mem::take(&mut self.sides[side].deferred) {
-                if let Some(missing) = apply(&mut self.sides[side].rows, self.epoch, &deferred)? {
-                    return Err(unknown_row("join", &missing));
-                }
-                self.put_pairs(side, &deferred, output)?;
+    fn on_epoch_complete(&mut self, moment: &Moment, output: &mut Output) -> Result<Progress, Fault> {
+        self.closing = Some(moment.epoch);
+        self.resume(output)
+    }
+
+    fn resume(&mut self, output: &mut Output) -> Result<Progress, Fault> {
+        loop {
+            if self.meet(output)? == Progress::More {
+                return Ok(Progress::More);
             }
-            self.sides[side].rows.collect(epoch)?;
+            let Some(epoch) = self.closing else {
+                return Ok(Progress::Done);
+            };
+            let deferred = (0..2).find_map(|side| Some((side, self.sides[side].deferred.pop_front()?)));
+            let Some((side, deferred)) = deferred else {
+                for side in &mut self.sides {
+                    side.rows.collect(epoch)?;
+                }
+                self.closing = None;
+                return Ok(Progress::Done);
+            };
+            output.spend(deferred.len(), 0);
+            if let Some(missing) = self.change(side, epoch, deferred)?.first() {
+                return Err(unknown_row("join", missing));
+            }
         }
-        self.epoch = epoch.next();
-        Ok(())
     }
 
     fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Fault> {

@@ -5,6 +5,7 @@
 
 mod operator;
 
+mod condition;
 mod expression;
 
 mod aggregate;
@@ -22,7 +23,7 @@ pub use expression::error_message;
 pub use filter::Filter;
 pub use join::Join;
 pub use materialize::Materialize;
-pub use operator::{Fault, Operator, Output, Port};
+pub use operator::{Fault, Moment, Operator, Output, Port, Progress};
 pub use project::Project;
 pub use union::Union;
 

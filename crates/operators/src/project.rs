@@ -1,19 +1,18 @@
 //! Computes a new row from each row. Remembers nothing.
 
-use std::sync::Arc;
-
 use arrow::datatypes::SchemaRef;
 use changes::{ChangeBatch, Epoch};
 use datafusion::error::DataFusionError;
-use datafusion::physical_plan::PhysicalExpr;
 
-use crate::expression::evaluate;
-use crate::{Fault, Operator, Output, Port};
+use crate::expression::Evaluator;
+use crate::{Fault, Moment, Operator, Output, Port, Progress};
 
 /// See [`plan::Project`].
 pub struct Project {
-    expressions: Vec<Arc<dyn PhysicalExpr>>,
+    evaluator: Evaluator,
     schema: SchemaRef,
+    /// The batch in hand, and its first row that has not been computed yet.
+    rest: Option<(ChangeBatch, usize)>,
 }
 
 impl Project {
@@ -29,21 +28,40 @@ impl Project {
                 return Err(DataFusionError::NotImplemented(message).into());
             }
         }
-        Ok(Project { expressions: plan.expressions.clone(), schema: plan.schema.clone() })
+        Ok(Project { evaluator: Evaluator::new(plan.expressions.clone()), schema: plan.schema.clone(), rest: None })
     }
 }
 
 impl Operator for Project {
-    fn on_changes(&mut self, _input: Port, changes: ChangeBatch, output: &mut Output) -> Result<(), Fault> {
-        if changes.is_empty() {
-            return Ok(());
-        }
-        let evaluated = evaluate(&self.expressions, changes, output)?;
-        output.changes(evaluated.changes.with_columns(self.schema.clone(), evaluated.columns)?);
-        Ok(())
+    fn on_changes(
+        &mut self,
+        _input: Port,
+        _epoch: Epoch,
+        changes: ChangeBatch,
+        output: &mut Output,
+    ) -> Result<Progress, Fault> {
+        self.rest = Some((changes, 0));
+        self.resume(output)
     }
 
-    fn on_epoch_complete(&mut self, _epoch: Epoch, _output: &mut Output) -> Result<(), Fault> {
-        Ok(())
+    fn on_epoch_complete(&mut self, _moment: &Moment, _output: &mut Output) -> Result<Progress, Fault> {
+        Ok(Progress::Done)
+    }
+
+    fn resume(&mut self, output: &mut Output) -> Result<Progress, Fault> {
+        while let Some((changes, first)) = self.rest.take_if(|(changes, first)| *first < changes.len()) {
+            if output.is_full() {
+                self.rest = Some((changes, first));
+                return Ok(Progress::More);
+            }
+            let (parts, next) = self.evaluator.evaluate(&changes, first, output)?;
+            for part in parts {
+                let of_part = changes.slice(part.first, part.length);
+                output.changes(of_part.with_columns(self.schema.clone(), part.columns)?);
+            }
+            self.rest = Some((changes, next));
+        }
+        self.rest = None;
+        Ok(Progress::Done)
     }
 }

@@ -12,11 +12,11 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::compute;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use changes::{ChangeBatch, Epoch};
+use changes::{Bounds, ChangeBatch, Epoch, bytes_of};
 use plan::{Get, Node, Properties, RelationId};
 use state::{Delta, Saved};
 
-use crate::{Operator, Output, Port};
+use crate::{Fault, Moment, Operator, Output, Port, Progress};
 
 /// Columns written as `name:type`, apart by blanks. They can be null, but for `name:type!`.
 pub(crate) fn schema(columns: &str) -> SchemaRef {
@@ -79,32 +79,118 @@ pub(crate) fn text(rows: &RecordBatch, row: usize) -> String {
     rows.columns().iter().map(value).collect::<Vec<_>>().join(" ")
 }
 
-/// All that was put out, net. Every batch must be of a sound size.
-pub(crate) fn net(output: &mut Output) -> BTreeMap<String, i64> {
-    let mut net = BTreeMap::new();
-    for batch in output.take_changes() {
-        assert!(batch.len() <= changes::BATCH_ROWS_MAX);
-        for row in 0..batch.len() {
-            *net.entry(text(batch.rows(), row)).or_default() += batch.diffs().get(row);
+/// What an operator has put out.
+pub(crate) struct Collected {
+    output: Output,
+    net: BTreeMap<String, i64>,
+    /// Calls it took.
+    pub(crate) calls: usize,
+    /// Rows, and bytes, that were put out by one call at most.
+    pub(crate) most: Bounds,
+}
+
+impl Collected {
+    /// From an operator that may do so much at once.
+    pub(crate) fn bounded(bounds: Bounds) -> Collected {
+        Collected {
+            output: Output::bounded(bounds),
+            net: BTreeMap::new(),
+            calls: 0,
+            most: Bounds { rows: 0, bytes: 0 },
         }
     }
-    for error in output.take_errors() {
-        *net.entry(format!("! {} {}", error.message, error.payload)).or_default() += error.diff;
+
+    /// All since the last time, net, errors as `! message payload`.
+    pub(crate) fn net(&mut self) -> BTreeMap<String, i64> {
+        let mut net = std::mem::take(&mut self.net);
+        net.retain(|_, diff| *diff != 0);
+        net
     }
-    net.retain(|_, diff| *diff != 0);
-    net
+
+    /// Lets the operator go on until it is done. Every batch must be of a sound size.
+    fn finish(&mut self, operator: &mut impl Operator, mut progress: Result<Progress, Fault>) -> Result<(), Fault> {
+        loop {
+            self.calls += 1;
+            let (mut rows, mut bytes) = (0, 0);
+            for batch in self.output.take_changes() {
+                let batch_bytes = bytes_of(batch.rows().columns(), 0..batch.len());
+                assert!(batch.len() <= Bounds::BATCH.rows);
+                assert!(batch.len() == 1 || batch_bytes <= Bounds::BATCH.bytes);
+                (rows, bytes) = (rows + batch.len(), bytes + batch_bytes);
+                if batch_bytes > 1 << 20 {
+                    // Of large rows it is enough to count them.
+                    *self.net.entry("large rows".to_owned()).or_default() += batch.len() as i64;
+                    continue;
+                }
+                for row in 0..batch.len() {
+                    *self.net.entry(text(batch.rows(), row)).or_default() += batch.diffs().get(row);
+                }
+            }
+            for error in self.output.take_errors() {
+                *self.net.entry(format!("! {} {}", error.message, error.payload)).or_default() += error.diff;
+            }
+            self.most = Bounds { rows: self.most.rows.max(rows), bytes: self.most.bytes.max(bytes) };
+            if progress? == Progress::Done {
+                return Ok(());
+            }
+            progress = operator.resume(&mut self.output);
+        }
+    }
 }
 
-/// Runs `script` through what `make` makes, once as it is, and once with the operator saved and
-/// made anew before every epoch.
+impl Default for Collected {
+    fn default() -> Collected {
+        Collected::bounded(Bounds::BATCH)
+    }
+}
+
+/// Hands changes to an operator, and waits until it is done with them.
+pub(crate) fn feed(
+    operator: &mut impl Operator,
+    input: Port,
+    epoch: Epoch,
+    changes: ChangeBatch,
+    output: &mut Collected,
+) -> Result<(), Fault> {
+    let progress = operator.on_changes(input, epoch, changes, &mut output.output);
+    output.finish(operator, progress)
+}
+
+/// Completes an epoch, and waits until the operator is done.
+pub(crate) fn complete(operator: &mut impl Operator, epoch: Epoch, output: &mut Collected) -> Result<(), Fault> {
+    let progress = operator.on_epoch_complete(&Moment { epoch }, &mut output.output);
+    output.finish(operator, progress)
+}
+
+/// So little that an operator that yields at all does so all the time.
+pub(crate) const LITTLE: Bounds = Bounds { rows: 1, bytes: 1 };
+
+/// How a script is run.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    /// Each row is a batch.
+    is_row_by_row: bool,
+    /// The operator is saved and made anew before every epoch.
+    is_saved: bool,
+    /// What it may do at once.
+    bounds: Bounds,
+}
+
+/// Runs `script` through what `make` makes: as it is and row by row, with the operator saved and
+/// made anew before every epoch or not, and with an operator that may do much or little at once.
 pub(crate) fn check<O: Operator>(make: impl Fn() -> O, inputs: &[&str], script: &str) {
-    run(&make, inputs, script, false);
-    run(&make, inputs, script, true);
+    for is_row_by_row in [false, true] {
+        for is_saved in [false, true] {
+            for bounds in [Bounds::BATCH, LITTLE] {
+                run(&make, inputs, script, Way { is_row_by_row, is_saved, bounds });
+            }
+        }
+    }
 }
 
-fn run<O: Operator>(make: &impl Fn() -> O, inputs: &[&str], script: &str, is_saved: bool) {
+fn run<O: Operator>(make: &impl Fn() -> O, inputs: &[&str], script: &str, way: Way) {
     let schemas = inputs.iter().map(|columns| schema(columns)).collect::<Vec<_>>();
-    let (mut operator, mut output, mut saved) = (make(), Output::default(), Saved::default());
+    let (mut operator, mut output, mut saved) = (make(), Collected::bounded(way.bounds), Saved::default());
     let mut epoch = Epoch::ZERO;
     let mut pending: Vec<(usize, Vec<(i64, &str)>)> = Vec::new();
     let mut lines = script.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
@@ -120,11 +206,14 @@ fn run<O: Operator>(make: &impl Fn() -> O, inputs: &[&str], script: &str, is_sav
                 continue;
             }
             "---" => {
-                for (port, rows) in pending.drain(..).filter(|(_, rows)| !rows.is_empty()) {
-                    operator.on_changes(Port(port), batch(&schemas[port], &rows), &mut output).expect("takes changes");
-                }
                 epoch = epoch.next();
-                operator.on_epoch_complete(epoch, &mut output).expect("completes the epoch");
+                for (port, rows) in pending.drain(..).filter(|(_, rows)| !rows.is_empty()) {
+                    for rows in rows.chunks(if way.is_row_by_row { 1 } else { rows.len() }) {
+                        let changes = batch(&schemas[port], rows);
+                        feed(&mut operator, Port(port), epoch, changes, &mut output).expect("takes changes");
+                    }
+                }
+                complete(&mut operator, epoch, &mut output).expect("completes the epoch");
                 let mut expected = BTreeMap::<String, i64>::new();
                 while let Some(line) = lines.next_if(|line| line.starts_with("=>")) {
                     let line = line.trim_start_matches("=>").trim();
@@ -135,8 +224,8 @@ fn run<O: Operator>(make: &impl Fn() -> O, inputs: &[&str], script: &str, is_sav
                     };
                     *expected.entry(key).or_default() += if sign == "+" { 1 } else { -1 };
                 }
-                assert_eq!(net(&mut output), expected, "epoch {epoch}, saved: {is_saved}");
-                if is_saved {
+                assert_eq!(output.net(), expected, "epoch {epoch}, {way:?}");
+                if way.is_saved {
                     let mut delta = Delta::default();
                     operator.checkpoint(&mut delta).expect("saves");
                     saved.apply(delta);

@@ -3,7 +3,7 @@
 use arrow::datatypes::SchemaRef;
 use changes::{ChangeBatch, Epoch};
 
-use crate::{Fault, Operator, Output, Port};
+use crate::{Fault, Moment, Operator, Output, Port, Progress};
 
 /// See [`plan::Union`].
 pub struct Union {
@@ -19,13 +19,19 @@ impl Union {
 }
 
 impl Operator for Union {
-    fn on_changes(&mut self, _input: Port, changes: ChangeBatch, output: &mut Output) -> Result<(), Fault> {
+    fn on_changes(
+        &mut self,
+        _input: Port,
+        _epoch: Epoch,
+        changes: ChangeBatch,
+        output: &mut Output,
+    ) -> Result<Progress, Fault> {
         let columns = changes.rows().columns().to_vec();
         output.changes(changes.with_columns(self.schema.clone(), columns)?);
-        Ok(())
+        Ok(Progress::Done)
     }
 
-    fn on_epoch_complete(&mut self, _epoch: Epoch, _output: &mut Output) -> Result<(), Fault> {
-        Ok(())
+    fn on_epoch_complete(&mut self, _moment: &Moment, _output: &mut Output) -> Result<Progress, Fault> {
+        Ok(Progress::Done)
     }
 }

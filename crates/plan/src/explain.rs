@@ -5,7 +5,7 @@ use std::fmt::Write;
 use arrow::datatypes::SchemaRef;
 use datafusion::physical_expr_common::physical_expr::fmt_sql;
 
-use crate::{AggregateCall, Node};
+use crate::{AggregateCall, JoinKind, Node};
 
 /// The lines of a plan, the last operator first.
 #[must_use]
@@ -49,14 +49,19 @@ fn describe(node: &Node) -> String {
             format!("Project: {}", columns.collect::<Vec<_>>().join(", "))
         }
         Node::Union(_) => "UnionAll".to_owned(),
-        Node::Join(join) if join.on.is_empty() => format!("CrossJoin [{}]", all_names(&join.schema)),
         Node::Join(join) => {
+            let JoinKind::Inner = join.kind;
+            let columns = all_names(&join.schema);
             let name = |node: &Node, column: usize| node.schema().field(column).name().clone();
-            let on = join
-                .on
-                .iter()
-                .map(|&(left, right)| format!("{} = {}", name(&join.left, left), name(&join.right, right)));
-            format!("Join: {} [{}]", on.collect::<Vec<_>>().join(" AND "), all_names(&join.schema))
+            let on = join.on.iter().map(|key| {
+                let equals = if key.null_equal { "IS NOT DISTINCT FROM" } else { "=" };
+                format!("{} {equals} {}", name(&join.left, key.left), name(&join.right, key.right))
+            });
+            let residual = join.residual.iter().map(|condition| fmt_sql(condition.as_ref()).to_string());
+            match on.chain(residual).collect::<Vec<_>>().join(" AND ").as_str() {
+                "" => format!("CrossJoin [{columns}]"),
+                conditions => format!("Join: {conditions} [{columns}]"),
+            }
         }
         Node::Aggregate(aggregate) => {
             let input = aggregate.input.schema();

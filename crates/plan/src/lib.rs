@@ -17,7 +17,7 @@ pub use node::constant::Constant;
 pub use node::distinct::Distinct;
 pub use node::filter::Filter;
 pub use node::get::Get;
-pub use node::join::Join;
+pub use node::join::{Join, JoinKey, JoinKind};
 pub use node::project::Project;
 pub use node::union::Union;
 pub use properties::Properties;

@@ -39,7 +39,7 @@ impl Node {
                 let is_key_joined = |unique: &Option<Vec<usize>>, joined: &[usize]| {
                     unique.as_ref().is_some_and(|key| key.iter().all(|column| joined.contains(column)))
                 };
-                let (left_on, right_on): (Vec<_>, Vec<_>) = join.on.iter().copied().unzip();
+                let (left_on, right_on) = join.keys();
                 let left_key = left.unique.clone();
                 let right_key = right.unique.clone().map(|key| key.iter().map(|column| column + width).collect());
                 let pair: Option<Vec<usize>> = if is_key_joined(&right.unique, &right_on) {

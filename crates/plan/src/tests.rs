@@ -9,8 +9,8 @@ use datafusion::physical_expr::expressions::{BinaryExpr, Column, lit};
 use datafusion::physical_plan::PhysicalExpr;
 
 use crate::{
-    Aggregate, AggregateCall, AggregateFunction, Constant, Distinct, Filter, Get, Join, Node, Project, Properties,
-    RelationId, Union, explain,
+    Aggregate, AggregateCall, AggregateFunction, Constant, Distinct, Filter, Get, Join, JoinKey, JoinKind, Node,
+    Project, Properties, RelationId, Union, explain,
 };
 
 fn schema(names: &[&str]) -> SchemaRef {
@@ -30,7 +30,9 @@ fn get(name: &str, columns: &[&str], unique: Option<Vec<usize>>, append_only: bo
 fn join(left: Box<Node>, right: Box<Node>, on: &[(usize, usize)], output: &[usize]) -> Node {
     let fields = [left.schema().fields().to_vec(), right.schema().fields().to_vec()].concat();
     let schema = Schema::new(output.iter().map(|&column| Arc::clone(&fields[column])).collect::<Vec<_>>());
-    Node::Join(Join { left, right, on: on.to_vec(), output: output.to_vec(), schema: Arc::new(schema) })
+    let on = on.iter().map(|&(left, right)| JoinKey::new(left, right)).collect();
+    let (kind, residual, output) = (JoinKind::Inner, Vec::new(), output.to_vec());
+    Node::Join(Join { kind, left, right, on, residual, output, schema: Arc::new(schema) })
 }
 
 fn call(function: AggregateFunction, argument: Option<usize>, distinct: bool, filter: Option<usize>) -> AggregateCall {

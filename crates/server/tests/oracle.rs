@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use testkit::oracle::{Options, run, run_splits};
+use testkit::oracle::{Isolation, Options, run, run_parallel, run_sessions, run_splits};
 
 /// View-epochs that a full run must reach with each number of workers.
 const VIEW_EPOCHS_MIN: usize = 2_000;
@@ -29,11 +29,36 @@ fn views_of_many_rows_equal_their_queries() {
 fn splits_into_epochs_give_the_same_answers() {
     let chosen = Chosen::from_environment();
     for seed in chosen.seeds(201..=205) {
-        let options =
-            Options { seed, steps: chosen.steps.unwrap_or(25), workers: chosen.workers.unwrap_or(2), is_large: false };
+        let options = chosen.options(seed, 25, 2);
         announce(options);
         match block_on(run_splits(options)) {
             Ok(compared) => println!("seed {seed}: {compared} views compared"),
+            Err(error) => panic!("{error:#}"),
+        }
+    }
+}
+
+#[test]
+fn sessions_that_write_at_once_lose_no_update() {
+    let chosen = Chosen::from_environment();
+    for seed in chosen.seeds(401..=412) {
+        let options = chosen.options(seed, 200, 2);
+        announce(options);
+        match block_on(run_sessions(options, &[Isolation::RepeatableRead])) {
+            Ok(report) => println!("seed {seed}: {report:?}"),
+            Err(error) => panic!("{error:#}"),
+        }
+    }
+}
+
+#[test]
+fn sessions_in_parallel_lose_no_update() {
+    let chosen = Chosen::from_environment();
+    for seed in chosen.seeds(501..=502) {
+        let options = chosen.options(seed, 60, 2);
+        announce(options);
+        match block_on(run_parallel(options)) {
+            Ok(refused) => println!("seed {seed}: {refused} transactions were refused and run again"),
             Err(error) => panic!("{error:#}"),
         }
     }
@@ -46,7 +71,7 @@ fn views_equal_their_queries(workers: usize, seeds: std::ops::RangeInclusive<u64
     }
     let mut view_epochs = 0;
     for seed in chosen.seeds(seeds) {
-        let options = Options { seed, steps: chosen.steps.unwrap_or(40), workers, is_large };
+        let options = Options { is_large, ..chosen.options(seed, 40, workers) };
         announce(options);
         match block_on(run(options)) {
             Ok(report) => {
@@ -89,6 +114,12 @@ impl Chosen {
         });
         let number = |name: &str| variable(name).map(|text| text.parse().expect("a number of the environment"));
         Chosen { seed, steps: number("FRESHET_STEPS"), workers: number("FRESHET_WORKERS") }
+    }
+
+    /// What was asked for, or else as many steps and workers as usual.
+    fn options(&self, seed: u64, steps: usize, workers: usize) -> Options {
+        let (steps, workers) = (self.steps.unwrap_or(steps), self.workers.unwrap_or(workers));
+        Options { seed, steps, workers, is_large: false }
     }
 
     fn is_narrowed(&self) -> bool {

@@ -1,4 +1,4 @@
-//! The SQL tests of `sql-tests/`, each file against a fresh server, by both protocols.
+//! The SQL tests of `sql-tests/`, each file against a fresh server, by both protocols, with and without parameters.
 //!
 //! `FRESHET_SLT_UPDATE=1` writes the results into the files; `FRESHET_SLT_POSTGRES=<connection
 //! string>` runs them against a PostgreSQL server instead of ours.

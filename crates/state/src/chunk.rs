@@ -10,55 +10,46 @@ use arrow::compute;
 use arrow::error::ArrowError;
 use changes::Epoch;
 
-use crate::RowId;
+use crate::{RowId, work};
 
-/// Rows with contiguous ids, and when each was born and died.
+mod births;
+
+pub(crate) use births::Births;
+
+/// Rows in the order of their ids, and when each was born and died. Epochs of birth grow with ids.
 ///
 /// A reader at epoch `e` sees a row if `birth <= e < death`. Deaths after `e` may be written
 /// while it reads: they do not change what it sees, so relaxed order between rows is enough; that a
 /// reader knows of epoch `e` at all happens after everything of `e` was written.
 #[derive(Debug)]
 pub struct Chunk {
+    /// The id of the first row.
     pub(crate) first: RowId,
+    /// Each row's id, less `first`; none if they have no gaps.
+    ids: Option<Box<[u32]>>,
     pub(crate) rows: RecordBatch,
-    pub(crate) births: Births,
-    /// The latest of the births.
-    pub(crate) newest: Epoch,
+    births: Births,
     deaths: OnceLock<Box<[AtomicU64]>>,
     dead: AtomicUsize,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Births {
-    /// All rows in one epoch.
-    One(Epoch),
-    /// Each its own.
-    Each(Box<[Epoch]>),
-}
-
-impl Births {
-    pub(crate) fn get(&self, offset: usize) -> Epoch {
-        match self {
-            Births::One(epoch) => *epoch,
-            Births::Each(epochs) => epochs[offset],
-        }
-    }
-
-    fn latest(&self) -> Epoch {
-        match self {
-            Births::One(epoch) => *epoch,
-            Births::Each(epochs) => epochs.iter().copied().max().unwrap_or(Epoch::ZERO),
-        }
-    }
+    /// How many died at or before the horizon. Only the writer looks at it.
+    forgotten: AtomicUsize,
+    /// Bytes that the rows take, deaths not counted.
+    bytes: usize,
+    /// Bytes of the widest row; found out when first asked for.
+    widest: OnceLock<usize>,
 }
 
 impl Chunk {
-    pub(crate) fn new(first: RowId, rows: RecordBatch, births: Births) -> Chunk {
-        let newest = births.latest();
-        Chunk { first, rows, births, newest, deaths: OnceLock::new(), dead: AtomicUsize::new(0) }
+    pub(crate) fn new(first: RowId, ids: Option<Box<[u32]>>, rows: RecordBatch, births: Births) -> Chunk {
+        let bytes = changes::bytes_of(rows.columns(), 0..rows.num_rows())
+            + ids.as_ref().map_or(0, |ids| size_of_val(&**ids))
+            + births.bytes()
+            + size_of::<Chunk>();
+        let (deaths, dead, forgotten, widest) = Default::default();
+        Chunk { first, ids, rows, births, deaths, dead, forgotten, bytes, widest }
     }
 
-    /// Rows, dead ones included.
+    /// How many rows, dead or alive.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.num_rows()
@@ -74,8 +65,55 @@ impl Chunk {
         self.dead.load(Ordering::Acquire)
     }
 
-    pub(crate) fn end(&self) -> RowId {
-        self.first + self.len() as RowId
+    pub(crate) fn forgotten(&self) -> usize {
+        self.forgotten.load(Ordering::Relaxed)
+    }
+
+    /// Notes that one more dead row is seen by nobody. Returns how many.
+    pub(crate) fn forget_one(&self) -> usize {
+        self.forgotten.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes + self.deaths.get().map_or(0, |deaths| size_of_val(&**deaths))
+    }
+
+    pub(crate) fn widest(&self) -> usize {
+        *self.widest.get_or_init(|| changes::widest_row(self.rows.columns()))
+    }
+
+    pub(crate) fn ids(&self) -> Option<&[u32]> {
+        self.ids.as_deref()
+    }
+
+    pub(crate) fn births(&self) -> &Births {
+        &self.births
+    }
+
+    /// The latest of the births.
+    pub(crate) fn newest(&self) -> Epoch {
+        self.births.newest()
+    }
+
+    /// The id of a row.
+    pub(crate) fn id(&self, offset: usize) -> RowId {
+        self.first + self.ids.as_ref().map_or(offset as RowId, |ids| RowId::from(ids[offset]))
+    }
+
+    /// The id of the last row.
+    pub(crate) fn last(&self) -> RowId {
+        self.id(self.len() - 1)
+    }
+
+    /// Where a row is, if it is here.
+    #[inline]
+    pub(crate) fn offset_of(&self, id: RowId) -> Option<usize> {
+        let distance = id.checked_sub(self.first)?;
+        match &self.ids {
+            None => usize::try_from(distance).ok().filter(|&offset| offset < self.len()),
+            Some(ids) => ids.binary_search(&u32::try_from(distance).ok()?).ok(),
+        }
     }
 
     pub(crate) fn birth(&self, offset: usize) -> Epoch {
@@ -86,44 +124,62 @@ impl Chunk {
         self.deaths.get().map_or(Epoch::NEVER, |deaths| Epoch(deaths[offset].load(Ordering::Relaxed)))
     }
 
-    /// Marks a row dead from `epoch` on. Only the writer calls it, once a row.
-    pub(crate) fn kill(&self, offset: usize, epoch: Epoch) {
-        let deaths = self.deaths.get_or_init(|| (0..self.len()).map(|_| AtomicU64::new(Epoch::NEVER.0)).collect());
+    /// Marks a row dead from `epoch` on. Only the writer calls it, once a row. Returns the bytes
+    /// that this took.
+    pub(crate) fn kill(&self, offset: usize, epoch: Epoch) -> usize {
+        let mut bytes = 0;
+        let deaths = self.deaths.get_or_init(|| {
+            bytes = self.len() * size_of::<AtomicU64>();
+            (0..self.len()).map(|_| AtomicU64::new(Epoch::NEVER.0)).collect()
+        });
         deaths[offset].store(epoch.0, Ordering::Relaxed);
         self.dead.fetch_add(1, Ordering::Release);
-    }
-
-    /// Which rows a reader at `at` sees; none if it sees all of them.
-    pub(crate) fn visible(&self, at: Epoch) -> Option<BooleanBuffer> {
-        let all_born = match &self.births {
-            Births::One(epoch) => *epoch <= at,
-            Births::Each(epochs) => epochs.iter().all(|epoch| *epoch <= at),
-        };
-        if all_born && self.dead() == 0 {
-            return None;
-        }
-        Some(BooleanBuffer::collect_bool(self.len(), |row| self.birth(row) <= at && at < self.death(row)))
+        bytes
     }
 
     /// The columns `columns` of the rows that a reader at `at` sees; copies nothing if it sees
-    /// all of them.
+    /// a run of them.
     ///
     /// # Errors
     /// If a column is out of bounds.
     pub fn scan(&self, at: Epoch, columns: &[usize]) -> Result<Option<RecordBatch>, ArrowError> {
-        if let Births::One(epoch) = self.births
-            && epoch > at
-        {
+        work::chunks(1);
+        self.select(0, self.births.born_by(at), columns, |row| at < self.death(row))
+    }
+
+    /// What was born after `after` up to and including `upto`, and lives at `upto`.
+    pub(crate) fn born_between(
+        &self,
+        after: Epoch,
+        upto: Epoch,
+        columns: &[usize],
+    ) -> Result<Option<RecordBatch>, ArrowError> {
+        work::chunks(1);
+        self.select(self.births.born_by(after), self.births.born_by(upto), columns, |row| upto < self.death(row))
+    }
+
+    /// The rows from `start` to `end` that are as `lives` says.
+    fn select(
+        &self,
+        start: usize,
+        end: usize,
+        columns: &[usize],
+        lives: impl Fn(usize) -> bool,
+    ) -> Result<Option<RecordBatch>, ArrowError> {
+        if start >= end {
             return Ok(None);
         }
-        let projected = self.rows.project(columns)?;
-        let Some(visible) = self.visible(at) else {
-            return Ok(Some(projected));
-        };
-        match visible.count_set_bits() {
+        work::rows(end - start);
+        let rows = self.rows.project(columns)?;
+        let rows = if end - start == self.len() { rows } else { rows.slice(start, end - start) };
+        if self.dead() == 0 {
+            return Ok(Some(rows));
+        }
+        let living = BooleanBuffer::collect_bool(end - start, |row| lives(start + row));
+        match living.count_set_bits() {
             0 => Ok(None),
-            all if all == self.len() => Ok(Some(projected)),
-            _ => compute::filter_record_batch(&projected, &BooleanArray::new(visible, None)).map(Some),
+            all if all == rows.num_rows() => Ok(Some(rows)),
+            _ => compute::filter_record_batch(&rows, &BooleanArray::new(living, None)).map(Some),
         }
     }
 }

@@ -1,43 +1,86 @@
 //! Versioned rows with one writer and any number of readers on other threads, and the holds by
 //! which readers keep what they read from being forgotten.
+//!
+//! Three locks, none of which a reader and the writer hold for long against each other:
+//! - the writer's, a mutex around [`Rows`]: from [`SharedRows::write`] until the guard goes. Readers
+//!   never take it; it keeps two who would write apart.
+//! - the published version's: held to copy one `Arc` by readers, to swap it by the writer when its
+//!   guard goes. Everything that is read of rows and chunks is read from such a version.
+//! - the indexes', inside: held for reading while [`Reader::find_at`] follows the chains of its
+//!   keys, and for writing while the writer puts in or takes out the entries of one batch. Hashing,
+//!   comparing, gathering, and the forming of chunks are done without it.
 
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use changes::{ChangeBatch, Epoch};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 
-use crate::{Chunk, Error, Rows};
+use crate::{Chunk, Error, Reader, Rows};
 
-/// [`Rows`] that one thread writes and others read. The lock is held for a list's copy, an index
-/// look-up or a batch's writing, never while a reader works through rows.
+/// [`Rows`] that one thread writes and others read.
 #[derive(Clone, Debug)]
-pub struct SharedRows(Arc<RwLock<Rows>>);
+pub struct SharedRows(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    writer: Mutex<Rows>,
+    published: RwLock<Reader>,
+}
+
+/// The right to write. When it goes, readers see what was written.
+struct Writing<'a> {
+    rows: MutexGuard<'a, Rows>,
+    published: &'a RwLock<Reader>,
+}
+
+impl Deref for Writing<'_> {
+    type Target = Rows;
+
+    fn deref(&self) -> &Rows {
+        &self.rows
+    }
+}
+
+impl DerefMut for Writing<'_> {
+    fn deref_mut(&mut self) -> &mut Rows {
+        &mut self.rows
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        let now = self.rows.reader();
+        // What nobody reads any more is freed after the lock is.
+        let _before = std::mem::replace(&mut *self.published.write(), now);
+    }
+}
 
 impl SharedRows {
     /// Makes `rows` readable by others.
     #[must_use]
-    pub fn new(rows: Rows) -> SharedRows {
-        SharedRows(Arc::new(RwLock::new(rows)))
+    pub fn new(mut rows: Rows) -> SharedRows {
+        rows.find_dead();
+        let published = RwLock::new(rows.reader());
+        SharedRows(Arc::new(Shared { writer: Mutex::new(rows), published }))
     }
 
-    /// For the one writer.
+    /// For the one writer. What it does is published when the guard goes.
     #[must_use]
     pub fn write(&self) -> impl DerefMut<Target = Rows> + '_ {
-        self.0.write()
+        Writing { rows: self.0.writer.lock(), published: &self.0.published }
     }
 
-    /// For a look-up. Do not keep it over more than one batch.
+    /// What is there now. It may be kept, and keeps what it shows in memory.
     #[must_use]
-    pub fn read(&self) -> impl Deref<Target = Rows> + '_ {
-        self.0.read()
+    pub fn read(&self) -> Reader {
+        self.0.published.read().clone()
     }
 
-    /// All chunks as they are now; reading them needs no lock.
-    #[must_use]
-    pub fn chunks(&self) -> Vec<Arc<Chunk>> {
-        self.0.read().chunks().to_vec()
+    /// All chunks as they are now.
+    pub fn chunks(&self) -> impl Iterator<Item = Arc<Chunk>> + Send + use<> {
+        self.read().into_chunks()
     }
 
     /// What changed after `after` up to and including `upto`, net.
@@ -45,7 +88,7 @@ impl SharedRows {
     /// # Errors
     /// If Arrow cannot form the rows.
     pub fn changes(&self, after: Epoch, upto: Epoch, columns: &[usize]) -> Result<Vec<ChangeBatch>, Error> {
-        self.0.read().changes(after, upto, columns)
+        self.read().changes(after, upto, columns)
     }
 }
 
@@ -88,3 +131,6 @@ impl Holds {
         holds.keys().next().map_or(now, |&earliest| earliest.min(now))
     }
 }
+
+#[cfg(test)]
+mod tests;

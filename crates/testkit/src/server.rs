@@ -86,6 +86,17 @@ impl Server {
         self.process.id()
     }
 
+    /// The most memory that it has ever had, in bytes.
+    ///
+    /// # Errors
+    /// If the system does not tell, which only Linux does.
+    pub fn memory_most(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no peak of memory")?;
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kibibytes * 1024)
+    }
+
     /// The last lines it wrote to its log.
     pub fn log(&self) -> String {
         self.log.text()

@@ -201,6 +201,7 @@ impl Binder {
     /// An object's rows, as a table.
     async fn table(&self, entry: &Arc<Entry>, reader: &Arc<Reader>) -> Result<Arc<dyn TableProvider>, Error> {
         let object = &entry.object;
+        entry.check_built()?;
         if let Some(relation) = &entry.relation {
             return Ok(Arc::new(RelationTable::new(Arc::clone(entry), relation.clone(), Arc::clone(reader))));
         }

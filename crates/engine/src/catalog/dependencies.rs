@@ -42,8 +42,11 @@ impl CatalogSnapshot {
     /// Whether a dataflow reads what has this OID, directly or through others. Of a source: whether
     /// it is being read.
     pub(crate) fn is_maintained(&self, oid: u32) -> bool {
-        let is_dataflow = |kind| matches!(kind, ObjectKind::MaterializedView | ObjectKind::Sink);
-        self.dependents(&[oid]).iter().any(|dependent| is_dataflow(dependent.kind))
+        let is_dataflow = |object: &Object| {
+            matches!(object.kind, ObjectKind::MaterializedView | ObjectKind::Sink)
+                && self.building(object.oid).is_none()
+        };
+        self.dependents(&[oid]).iter().any(|dependent| is_dataflow(dependent))
     }
 
     /// The sources among `oids`, and among what the plain views among them read.

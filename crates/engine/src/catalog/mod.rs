@@ -80,6 +80,16 @@ impl CatalogSnapshot {
         self.entries.get(&oid).map(|entry| &entry.object)
     }
 
+    /// What has this OID, if it is being built.
+    fn building(&self, oid: u32) -> Option<Arc<Entry>> {
+        self.entries.get(&oid).filter(|entry| entry.is_building).cloned()
+    }
+
+    /// The statement that makes what has this OID.
+    pub(crate) fn create_sql(&self, oid: u32) -> Option<&str> {
+        self.entries.get(&oid).map(|entry| entry.create_sql.as_str())
+    }
+
     fn insert(&mut self, entry: Entry) {
         let object = Arc::clone(&entry.object);
         self.by_name.insert(object.name.clone(), object.oid);

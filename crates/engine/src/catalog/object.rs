@@ -8,6 +8,8 @@ use dataflow::Relation;
 use datafusion::sql::sqlparser::ast;
 use sql::ObjectKind;
 
+use crate::{Error, SqlState};
+
 /// A table, source, view, materialized view or sink.
 #[derive(Clone, Debug)]
 pub struct Object {
@@ -52,7 +54,7 @@ impl Object {
 }
 
 /// An object, and what only the engine needs of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) object: Arc<Object>,
     /// Where its rows are: none for a view or a sink.
@@ -67,6 +69,8 @@ pub(crate) struct Entry {
     pub(crate) defaults: Vec<Option<ast::Expr>>,
     /// The whole `CREATE` statement.
     pub(crate) create_sql: String,
+    /// Whether its rows are still being brought together: its name is taken, and it can be dropped.
+    pub(crate) is_building: bool,
 }
 
 impl Entry {
@@ -80,7 +84,19 @@ impl Entry {
             query: None,
             defaults: vec![],
             create_sql: create_sql.to_owned(),
+            is_building: false,
         }
+    }
+
+    /// That its rows can be read: 55000 while they are being brought together.
+    pub(crate) fn check_built(&self) -> Result<(), Error> {
+        if !self.is_building {
+            return Ok(());
+        }
+        let (kind, name) = (kind_name(self.object.kind), &self.object.name);
+        let message = format!("{kind} \"{name}\" is still being created");
+        Err(Error::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
+            .with_hint("See freshet_catalog.ddl_progress for how far it is."))
     }
 }
 

@@ -48,6 +48,10 @@ impl From<dataflow::Error> for Error {
             dataflow::Error::Arrow(error) => Error::from(error),
             dataflow::Error::Closed => Error::shutting_down(),
             dataflow::Error::Start(_) => Error::new(SqlState::INSUFFICIENT_RESOURCES, message),
+            dataflow::Error::Panicked(_) => Error::new(SqlState::IO_ERROR, message),
+            dataflow::Error::Dropped => {
+                Error::new(SqlState::QUERY_CANCELED, "canceling statement because what it makes, or reads, was dropped")
+            }
             dataflow::Error::Operator(_) | dataflow::Error::State(_) | dataflow::Error::NoKey(_) => {
                 Error::internal(message)
             }

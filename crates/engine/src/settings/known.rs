@@ -56,7 +56,7 @@ const ACCEPTED: &str = "Accepted for compatibility; has no effect.";
 pub(super) const KNOWN: &[Known] = &[
     known("application_name", "", Rule::Text, "The name that the client gave itself."),
     known("backfill_rate_limit", "default", Rule::Text, ACCEPTED),
-    known("background_ddl", "off", Rule::Switch, ACCEPTED),
+    known("background_ddl", "off", Rule::Switch, "Whether CREATE MATERIALIZED VIEW returns before the view is filled."),
     known("batch_parallelism", "default", Rule::Text, ACCEPTED),
     known("bytea_output", "hex", Rule::Only(&["hex"]), "How bytea is written."),
     known("check_function_bodies", "on", Rule::Switch, ACCEPTED),

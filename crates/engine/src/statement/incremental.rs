@@ -75,17 +75,8 @@ impl Unnamed {
 
 impl Drop for Unnamed {
     fn drop(&mut self) {
-        let Some(id) = self.id.take() else { return };
-        let runtime = self.runtime.clone();
-        match tokio::runtime::Handle::try_current() {
-            Ok(handle) => {
-                handle.spawn(async move {
-                    if let Err(error) = runtime.drop_relations(vec![id]).await {
-                        tracing::debug!(%id, %error, "an unnamed dataflow was not dropped");
-                    }
-                });
-            }
-            Err(error) => tracing::warn!(%id, %error, "an unnamed dataflow stays, since nobody is left to drop it"),
+        if let Some(id) = self.id.take() {
+            self.runtime.discard(vec![id]);
         }
     }
 }

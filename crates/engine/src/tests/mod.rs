@@ -3,6 +3,7 @@
 //! A line `> sql` runs in session `a`, `b> sql` in session `b`. Below it stand the notices, the
 //! rows, and the command tag or the error.
 
+mod builds;
 mod catalog;
 mod changes;
 mod parameters;

@@ -11,7 +11,7 @@ use changes::{BATCH_ROWS_MAX, ChangeBatch, Diffs, Epoch};
 use datafusion::error::DataFusionError;
 use state::{Delta, Groups, Saved};
 
-use crate::{Fault, Operator, Output, Port};
+use crate::{Fault, Moment, Operator, Output, Port, Progress};
 
 mod accumulator;
 mod count;
@@ -199,9 +199,15 @@ impl Aggregate {
 }
 
 impl Operator for Aggregate {
-    fn on_changes(&mut self, _input: Port, changes: ChangeBatch, _output: &mut Output) -> Result<(), Fault> {
+    fn on_changes(
+        &mut self,
+        _input: Port,
+        _epoch: Epoch,
+        changes: ChangeBatch,
+        _output: &mut Output,
+    ) -> Result<Progress, Fault> {
         if changes.is_empty() {
-            return Ok(());
+            return Ok(Progress::Done);
         }
         if self.append_only {
             refuse_deletes(&changes)?;
@@ -217,17 +223,17 @@ impl Operator for Aggregate {
         for call in &mut self.calls {
             call.update(&self.assigned, &changes)?;
         }
-        Ok(())
+        Ok(Progress::Done)
     }
 
-    fn on_epoch_complete(&mut self, _epoch: Epoch, output: &mut Output) -> Result<(), Fault> {
+    fn on_epoch_complete(&mut self, _moment: &Moment, output: &mut Output) -> Result<Progress, Fault> {
         if self.has_lasting_group && !self.states[0].exists && !self.states[0].is_touched {
             self.fresh.push(0);
         }
         let fresh = std::mem::take(&mut self.fresh);
         let before = emission::coalesce(std::mem::take(&mut self.before))?;
         if fresh.is_empty() && before.is_empty() {
-            return Ok(());
+            return Ok(Progress::Done);
         }
         let touched = before.iter().map(|before| before.groups.as_slice()).chain([fresh.as_slice()]);
         let touched = touched.collect::<Vec<_>>().concat();
@@ -249,7 +255,8 @@ impl Operator for Aggregate {
             state.is_touched = false;
             self.unsaved.mark(group);
         }
-        self.forget_empty_groups()
+        self.forget_empty_groups()?;
+        Ok(Progress::Done)
     }
 
     fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Fault> {

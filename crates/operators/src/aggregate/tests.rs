@@ -2,7 +2,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use plan::{AggregateCall, AggregateFunction, Properties};
 
 use super::*;
-use crate::table::{check, get, schema};
+use crate::table::{Collected, check, complete, feed, get, schema};
 
 use AggregateFunction::{Avg, Count, Max, Min, Sum};
 
@@ -346,7 +346,7 @@ fn many_groups_that_went_are_forgotten() {
         vec![distinct(call(Count, Some(1), DataType::Int64)), call(Min, Some(1), DataType::Int64)],
     );
     let mut aggregate = Aggregate::new(&plan, true).expect("an aggregate");
-    let mut output = Output::default();
+    let mut output = Collected::default();
     for epoch in 0..50 {
         let row = |number: i64| format!("{} {number}", number);
         let come = (0..200).map(|number| row(epoch * 200 + number)).collect::<Vec<_>>();
@@ -356,8 +356,9 @@ fn many_groups_that_went_are_forgotten() {
             rows.extend(go.iter().map(|row| (-1, row.as_str())));
         }
         let changes = crate::table::batch(plan.input.schema(), &rows);
-        aggregate.on_changes(Port(0), changes, &mut output).expect("takes changes");
-        aggregate.on_epoch_complete(Epoch(epoch as u64 + 1), &mut output).expect("completes");
+        let epoch = Epoch(epoch as u64 + 1);
+        feed(&mut aggregate, Port(0), epoch, changes, &mut output).expect("takes changes");
+        complete(&mut aggregate, epoch, &mut output).expect("completes");
         assert_eq!(aggregate.state_rows(), 600);
         assert!(aggregate.states.len() < 2 * EMPTY_GROUPS_MIN, "{} groups kept", aggregate.states.len());
     }
@@ -367,9 +368,10 @@ fn many_groups_that_went_are_forgotten() {
 fn a_row_that_goes_without_having_come_is_a_fault() {
     let plan = plan("k:int", CHANGING, &[0], vec![]);
     let mut aggregate = Aggregate::new(&plan, true).expect("an aggregate");
-    let mut output = Output::default();
-    aggregate.on_changes(Port(0), crate::table::batch(plan.input.schema(), &[(-1, "7")]), &mut output).expect("waits");
-    let fault = aggregate.on_epoch_complete(Epoch(1), &mut output).expect_err("7 never came");
+    let mut output = Collected::default();
+    let changes = crate::table::batch(plan.input.schema(), &[(-1, "7")]);
+    feed(&mut aggregate, Port(0), Epoch(1), changes, &mut output).expect("waits");
+    let fault = complete(&mut aggregate, Epoch(1), &mut output).expect_err("7 never came");
     assert_eq!(fault.to_string(), "aggregate: 1 retractions of rows that are not there, such as one of group (7)");
 }
 

@@ -10,6 +10,8 @@ use datafusion::error::DataFusionError;
 use datafusion::physical_expr::expressions::CastExpr;
 use datafusion::physical_plan::PhysicalExpr;
 
+use super::evaluate_one;
+
 /// The message of a `DataFusion` error without the prefixes that say which library it came from,
 /// and in Postgres' words if these need not know the expression that failed.
 #[must_use]
@@ -47,6 +49,11 @@ fn first_line(message: &str) -> String {
 
 /// The message for the one row of `row`, on which evaluating `expressions` gave `error`.
 pub(super) fn of_row(expressions: &[Arc<dyn PhysicalExpr>], row: &RecordBatch, error: &DataFusionError) -> String {
+    // Only Arrow's own errors, and not all of them, read otherwise for who knows what failed.
+    match error.find_root() {
+        DataFusionError::ArrowError(arrow, _) if !matches!(**arrow, ArrowError::DivideByZero) => {}
+        _ => return error_message(error),
+    }
     let failing = expressions.iter().find_map(|expression| innermost_failing(expression, row));
     let Some((expression, error)) = failing else {
         return error_message(error);
@@ -68,7 +75,7 @@ fn innermost_failing(
     expression: &Arc<dyn PhysicalExpr>,
     row: &RecordBatch,
 ) -> Option<(Arc<dyn PhysicalExpr>, DataFusionError)> {
-    let error = expression.evaluate(row).err()?;
+    let error = evaluate_one(expression, row).err()?;
     // A part that fails otherwise is one that the whole does not evaluate, such as a CASE's branch.
     let text = error_message(&error);
     let within = expression.children().into_iter().filter_map(|child| innermost_failing(child, row));
@@ -77,7 +84,7 @@ fn innermost_failing(
 }
 
 fn cast_message(cast: &CastExpr, row: &RecordBatch) -> Option<String> {
-    let value = cast.expr().evaluate(row).ok()?.into_array(1).ok()?;
+    let value = evaluate_one(cast.expr(), row).ok()?;
     let target = cast.cast_type();
     let name = type_name(target)?;
     if !matches!(value.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View) {

@@ -1,13 +1,19 @@
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Schema};
-use datafusion::logical_expr::Operator as Symbol;
+use arrow::array::{AsArray, BooleanArray, StringArray};
+use arrow::datatypes::{DataType, Int64Type, Schema};
+use changes::{ChangeBatch, Epoch};
+use datafusion::config::ConfigOptions;
+use datafusion::logical_expr::{
+    ColumnarValue, Operator as Symbol, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use datafusion::physical_expr::ScalarFunctionExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, CastExpr, col, lit};
 use datafusion::physical_plan::PhysicalExpr;
 use plan::Properties;
 
-use crate::table::{check, get, schema};
-use crate::{Distinct, Filter, Materialize, Operator, Output, Port, Project, Union};
+use crate::table::{Collected, check, complete, feed, get, schema};
+use crate::{Distinct, Filter, Materialize, Port, Project, Union};
 
 type Expression = Arc<dyn PhysicalExpr>;
 
@@ -177,17 +183,116 @@ fn materialized_rows_appear_an_epoch_at_a_time() {
     let rows = state::Rows::new(schema.clone(), state::Identity::Key(vec![0]), None).expect("rows");
     let shared = state::SharedRows::new(rows);
     let mut materialize = Materialize::new(shared.clone());
-    let mut output = Output::default();
-    let mut change = |rows: &[(i64, &str)]| {
-        materialize.on_changes(Port(0), crate::table::batch(&schema, rows), &mut output).expect("takes changes");
+    let mut output = Collected::default();
+    let seen = |at| -> usize {
+        let scan = |chunk: std::sync::Arc<state::Chunk>| chunk.scan(Epoch(at), &[0]).expect("a scan of memory");
+        shared.chunks().into_iter().filter_map(scan).map(|rows| rows.num_rows()).sum()
     };
-    change(&[(1, "1 x"), (1, "2 y")]);
-    change(&[(-1, "2 y"), (1, "2 z")]);
-    assert_eq!(shared.read().len(), 0);
-    materialize.on_epoch_complete(changes::Epoch(1), &mut output).expect("completes");
-    assert_eq!(shared.read().len(), 2);
-    materialize.on_changes(Port(0), crate::table::batch(&schema, &[(-1, "1 w")]), &mut output).expect("waits");
-    let fault = materialize.on_epoch_complete(changes::Epoch(2), &mut output).expect_err("never came");
+    for rows in [[(1, "1 x"), (1, "2 y")], [(-1, "2 y"), (1, "2 z")]] {
+        let changes = crate::table::batch(&schema, &rows);
+        feed(&mut materialize, Port(0), Epoch(2), changes, &mut output).expect("takes changes");
+    }
+    complete(&mut materialize, Epoch(2), &mut output).expect("completes");
+    assert_eq!((seen(1), seen(2)), (0, 2));
+    let changes = crate::table::batch(&schema, &[(-1, "1 w")]);
+    feed(&mut materialize, Port(0), Epoch(3), changes, &mut output).expect("waits");
+    let fault = complete(&mut materialize, Epoch(3), &mut output).expect_err("never came");
     assert_eq!(fault.to_string(), "materialize: 1 retractions of rows that are not there, such as (1,w)");
-    assert!(output.take_changes().is_empty());
+    assert!(output.net().is_empty());
+}
+
+/// A function of one number that has a fault, or a large result.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Strange {
+    signature: Signature,
+    result: DataType,
+}
+
+impl ScalarUDFImpl for Strange {
+    fn name(&self) -> &'static str {
+        "strange"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> datafusion::error::Result<DataType> {
+        Ok(self.result.clone())
+    }
+
+    /// Panics for numbers below zero; of others, a text of so many bytes, or their being there.
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
+        let numbers = ColumnarValue::values_to_arrays(&args.args)?.remove(0);
+        let numbers = numbers.as_primitive::<Int64Type>().values();
+        assert!(numbers.iter().all(|&number| number >= 0), "no such number");
+        let text = |&number: &i64| "x".repeat(usize::try_from(number).expect("not below zero"));
+        Ok(ColumnarValue::Array(match self.result {
+            DataType::Boolean => Arc::new(numbers.iter().map(|_| Some(true)).collect::<BooleanArray>()),
+            _ => Arc::new(StringArray::from_iter_values(numbers.iter().map(text))),
+        }))
+    }
+}
+
+fn strange(columns: &str, result: DataType) -> Expression {
+    let signature = Signature::exact(vec![DataType::Int64], Volatility::Immutable);
+    let function = Arc::new(ScalarUDF::new_from_impl(Strange { signature, result: result.clone() }));
+    let argument = col("a", &schema(columns)).expect("a");
+    let field = Arc::new(arrow::datatypes::Field::new("strange", result, true));
+    Arc::new(ScalarFunctionExpr::new("strange", function, vec![argument], field, Arc::new(ConfigOptions::default())))
+}
+
+#[test]
+fn a_function_that_panics_has_failed_on_its_row() {
+    let columns = "a:int";
+    let plan = project(columns, vec![strange(columns, DataType::Utf8)]);
+    let script = "
+        + 1
+        + -1
+        + 2
+        ---
+        => + x
+        => !+ internal error: no such number (-1)
+        => + xx
+        - -1
+        ---
+        => !- internal error: no such number (-1)
+    ";
+    check(|| Project::new(&plan).expect("a projection"), &[columns], script);
+    let plan = filter(columns, strange(columns, DataType::Boolean));
+    let script = "
+        + 1
+        + -1
+        ---
+        => + 1
+        => !+ internal error: no such number (-1)
+    ";
+    check(|| Filter::new(&plan).expect("a filter"), &[columns], script);
+}
+
+#[test]
+fn large_results_come_a_portion_at_a_time() {
+    let columns = "a:int";
+    let plan = project(columns, vec![strange(columns, DataType::Utf8)]);
+    let mut project = Project::new(&plan).expect("a projection");
+    let mut output = Collected::default();
+    // 5 GB in all, which Arrow could not form together.
+    let numbers = Arc::new(arrow::array::Int64Array::from(vec![1_000_000; 5000])) as _;
+    let rows = arrow::array::RecordBatch::try_new(schema(columns), vec![numbers]).expect("a column");
+    feed(&mut project, Port(0), Epoch(1), ChangeBatch::inserts(rows), &mut output).expect("takes changes");
+    assert_eq!(output.net(), [("large rows".to_owned(), 5000)].into());
+    assert!(output.most.bytes < 300 << 20, "{} bytes at once", output.most.bytes);
+}
+
+#[test]
+fn rows_that_all_fail_take_several_turns() {
+    let columns = "a:int";
+    let plan = project(columns, vec![strange(columns, DataType::Utf8)]);
+    let mut project = Project::new(&plan).expect("a projection");
+    let mut output = Collected::default();
+    let rows = vec![(1, "-1"); 2000];
+    let changes = crate::table::batch(&schema(columns), &rows);
+    feed(&mut project, Port(0), Epoch(1), changes, &mut output).expect("takes changes");
+    assert_eq!(output.net(), [("! internal error: no such number (-1)".to_owned(), 2000)].into());
+    assert!(output.calls > 1, "it yields in between");
 }

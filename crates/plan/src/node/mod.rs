@@ -26,7 +26,7 @@ pub enum Node {
     Project(Project),
     /// All rows of all inputs.
     Union(Union),
-    /// Pairs of rows with equal keys.
+    /// Pairs of rows that belong together.
     Join(Join),
     /// One row for each group.
     Aggregate(Aggregate),

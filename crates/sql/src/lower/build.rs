@@ -1,5 +1,5 @@
 //! Nodes put together so that none does what another one can do on its way: projections merge into
-//! what is below them, filters into one, and a join gathers no column that nobody reads.
+//! what is below them, filters into one or into the join, and a join gathers no column that nobody reads.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,9 +14,10 @@ use super::expression::{Expression, column_of, columns_of, count_columns, is_tri
 use crate::Error;
 use crate::guard::{cannot_fail, guard};
 
-/// Keeps the rows for which the predicate is true.
+/// Keeps the rows for which the predicate is true. A join does so itself, before it makes rows of
+/// its pairs.
 ///
-/// Conditions that cannot fail come first, and each that can has a filter of its own: so
+/// Conditions that cannot fail come first, and each that can stands for itself: so
 /// `b <> 0 AND a / b > 1` divides by no zero.
 pub(super) fn filter(input: Node, predicate: &Expression) -> Result<Node, Error> {
     let predicate = named_as(predicate, &input)?;
@@ -24,8 +25,16 @@ pub(super) fn filter(input: Node, predicate: &Expression) -> Result<Node, Error>
     let (safe, risky): (Vec<_>, Vec<_>) = conditions.partition(cannot_fail);
     let risky = risky.into_iter().map(guard).collect::<Result<Vec<_>, _>>()?;
     let both = |left: Expression, right| Arc::new(BinaryExpr::new(left, Operator::And, right)) as Expression;
+    let safe = safe.into_iter().reduce(both);
     let mut node = input;
-    if let Some(safe) = safe.into_iter().reduce(both) {
+    if let Node::Join(join) = &mut node {
+        for condition in safe.iter().chain(&risky) {
+            let condition = move_columns(condition, |column| join.output[column])?;
+            join.residual.push(condition);
+        }
+        return Ok(node);
+    }
+    if let Some(safe) = safe {
         node = match node {
             Node::Filter(below) => Node::Filter(Filter { input: below.input, predicate: both(below.predicate, safe) }),
             node => Node::Filter(Filter { input: Box::new(node), predicate: safe }),
@@ -72,20 +81,6 @@ pub(super) fn project(input: Node, expressions: Vec<Expression>, schema: SchemaR
                 let expressions = moved(&expressions, &read)?;
                 Ok(plain_project(Node::Join(narrow_join(join, &read)), expressions, schema))
             }
-        },
-        Node::Filter(Filter { input, predicate }) => match *input {
-            Node::Join(join) => {
-                let read = columns_of(expressions.iter().chain([&predicate]));
-                let expressions = moved(&expressions, &read)?;
-                let predicate = move_columns(&predicate, |column| place_in(&read, column))?;
-                let join = Node::Join(narrow_join(join, &read));
-                let filter = Node::Filter(Filter { input: Box::new(join), predicate });
-                if is_identity(&filter, &expressions) {
-                    return Ok(filter);
-                }
-                Ok(plain_project(filter, expressions, schema))
-            }
-            input => Ok(plain_project(Node::Filter(Filter { input: Box::new(input), predicate }), expressions, schema)),
         },
         input => Ok(plain_project(input, expressions, schema)),
     }

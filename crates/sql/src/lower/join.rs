@@ -1,4 +1,4 @@
-//! Inner joins: equal keys in the join, any other condition in a filter above it.
+//! Inner joins: equal keys, and any other condition as a residual.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr_common::physical_expr::fmt_sql;
 use datafusion::scalar::ScalarValue;
-use plan::{Join, Node};
+use plan::{Join, JoinKey, JoinKind, Node};
 
 use super::expression::{Expression, column_of};
 use super::{Lowering, build, check_storable, refused};
@@ -26,9 +26,6 @@ impl Lowering<'_> {
             JoinType::Right if is_unconditional && is_one_row(&left) => {}
             other => return Err(refused(name_of(other))),
         }
-        if join.null_equality != NullEquality::NullEqualsNothing && !join.on.is_empty() {
-            return Err(refused("a join on IS NOT DISTINCT FROM"));
-        }
         let (left_keys, right_keys): (Vec<_>, Vec<_>) = join.on.iter().cloned().unzip();
         let left = self.side(left, &join.left, &left_keys)?;
         let right = self.side(right, &join.right, &right_keys)?;
@@ -40,6 +37,9 @@ impl Lowering<'_> {
                 return Err(refused(&format!("a join of {types}")));
             }
         }
+        let null_equal = join.null_equality == NullEquality::NullEqualsNull;
+        let keys = left.keys.iter().zip(&right.keys);
+        let on = keys.map(|(&left, &right)| JoinKey { left, right, null_equal }).collect();
         let offset = left.node.schema().fields().len();
         let output = (0..left.width).chain((0..right.width).map(|column| offset + column)).collect::<Vec<_>>();
         let all = [left.node.schema().fields().to_vec(), right.node.schema().fields().to_vec()].concat();
@@ -47,9 +47,11 @@ impl Lowering<'_> {
         let schema: SchemaRef =
             Arc::new(Schema::new(output.iter().map(|&column| Arc::clone(&all[column])).collect::<Vec<_>>()));
         let node = Node::Join(Join {
+            kind: JoinKind::Inner,
             left: Box::new(left.node),
             right: Box::new(right.node),
-            on: left.keys.into_iter().zip(right.keys).collect(),
+            on,
+            residual: Vec::new(),
             output,
             schema,
         });

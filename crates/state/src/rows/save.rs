@@ -1,17 +1,18 @@
 //! Versioned rows in checkpoints: chunks are written once, their dead rows when there are more.
 //!
-//! `r` + first row id: the rows, as Arrow IPC. `d` + first row id: a bit a row, set if it is dead.
-//! `n`: the next row id. Ids are big-endian, so that keys sort as rows do. Epochs are not saved:
-//! after a restart all living rows were always there, since nobody reads further back.
+//! `r` + first row id: the rows, as Arrow IPC. `i` + first row id: if their ids have gaps, each
+//! one's distance from the first (`u32`, little-endian). `d` + first row id: a bit a row, set if it
+//! is dead. `n`: the next row id. Ids in keys are big-endian, so that keys sort as rows do. Epochs are
+//! not saved: after a restart all living rows were always there, since nobody reads further back.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use changes::{ChangeBatch, Epoch};
 
 use super::{RowId, Rows};
 use crate::chunk::Births;
-use crate::index::Index;
+use crate::version::Version;
 use crate::{Chunk, Delta, Error, Saved};
 
 const NEXT: &[u8] = b"n";
@@ -27,22 +28,32 @@ impl Rows {
     /// If Arrow cannot encode the rows.
     pub fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Error> {
         let mut now = BTreeMap::new();
-        for chunk in &self.chunks {
-            let (len, dead) = (chunk.len(), chunk.dead());
+        for chunk in self.version.chunks.iter() {
             let before = self.saved.remove(&chunk.first);
-            let is_written = before.is_some_and(|(saved_len, _)| saved_len == len);
+            let is_written = before.as_ref().is_some_and(|(saved, _)| std::ptr::eq(saved.as_ptr(), Arc::as_ptr(chunk)));
             if !is_written {
+                if before.is_some() {
+                    // Another chunk began with the same row.
+                    delta.delete(&key(b'i', chunk.first));
+                    delta.delete(&key(b'd', chunk.first));
+                }
                 let rows = ChangeBatch::inserts(chunk.rows.clone());
                 delta.put(&key(b'r', chunk.first), changes::encode(&rows)?);
+                if let Some(ids) = chunk.ids() {
+                    delta.put(&key(b'i', chunk.first), ids.iter().flat_map(|id| id.to_le_bytes()).collect());
+                }
             }
-            if dead > 0 && (!is_written || before != Some((len, dead))) {
+            let dead = chunk.dead();
+            let dead_before = before.filter(|_| is_written).map_or(0, |(_, dead)| dead);
+            if dead != dead_before {
                 delta.put(&key(b'd', chunk.first), dead_bits(chunk));
             }
-            now.insert(chunk.first, (len, dead));
+            now.insert(chunk.first, (Arc::downgrade(chunk), dead));
         }
         for &first in self.saved.keys() {
-            delta.delete(&key(b'r', first));
-            delta.delete(&key(b'd', first));
+            for kind in [b'r', b'i', b'd'] {
+                delta.delete(&key(kind, first));
+            }
         }
         delta.put(NEXT, self.next_row.to_be_bytes().to_vec());
         self.saved = now;
@@ -62,14 +73,19 @@ impl Rows {
             };
             let first = RowId::from_be_bytes(first.try_into().map_err(|_| damaged("a chunk's key"))?);
             let rows = changes::decode(value).map_err(|error| Error::Damaged(error.to_string()))?.into_parts().0;
-            if rows.schema().fields().len() != self.schema.fields().len() {
-                return Err(damaged("a chunk with other columns"));
+            self.check_types(&rows).map_err(|_| damaged("a chunk with other columns"))?;
+            let ids = saved.get(&key(b'i', first)).map(distances);
+            if rows.num_rows() == 0 || ids.as_ref().is_some_and(|ids| ids.len() != rows.num_rows()) {
+                return Err(damaged("a chunk without rows, or the ids of another"));
             }
-            let rows = rows.with_schema(self.schema.clone())?;
-            let chunk = Chunk::new(first, rows, Births::One(Epoch::ZERO));
+            let births = Births::one(Epoch::ZERO, rows.num_rows());
+            let chunk = Chunk::new(first, ids, rows.with_schema(self.schema().clone())?, births);
             if let Some(bits) = saved.get(&key(b'd', first)) {
                 let is_dead = |row: &usize| bits.get(row / 8).is_some_and(|byte| byte >> (row % 8) & 1 == 1);
-                (0..chunk.len()).filter(is_dead).for_each(|row| chunk.kill(row, Epoch::ZERO));
+                for row in (0..chunk.len()).filter(is_dead) {
+                    chunk.kill(row, Epoch::ZERO);
+                    chunk.forget_one();
+                }
             }
             self.adopt(chunk)?;
         }
@@ -80,36 +96,42 @@ impl Rows {
     }
 
     fn clear(&mut self) {
-        self.chunks.clear();
-        self.living = 0;
-        self.deaths.clear();
-        self.mostly_dead.clear();
+        let bounds = self.version.bounds;
+        self.version = Version { bounds, ..Version::new(Arc::clone(self.schema())) };
+        self.newest = Epoch::ZERO;
+        self.horizon = Epoch::ZERO;
         self.saved.clear();
-        for index in self.identity.iter_mut().chain(&mut self.lookup) {
-            index.index = Index::default();
-        }
+        *self.index.write() = Default::default();
     }
 
     /// Takes a restored chunk, with its ids as they are.
     fn adopt(&mut self, chunk: Chunk) -> Result<(), Error> {
-        for index in self.identity.iter_mut().chain(&mut self.lookup) {
-            index.insert(&chunk.rows, chunk.first)?;
-            let dead = (0..chunk.len()).filter(|&row| chunk.death(row) != Epoch::NEVER).collect::<Vec<_>>();
-            if !dead.is_empty() {
-                let offsets = arrow::array::UInt32Array::from_iter_values(dead.iter().map(|&row| row as u32));
-                let ids = dead.iter().map(|&row| chunk.first + row as RowId).collect::<Vec<_>>();
-                index.remove(&arrow::compute::take_record_batch(&chunk.rows, &offsets)?, &ids)?;
+        let identity = self.keys.identity.as_ref().map(|key| key.hash_rows(&chunk.rows)).transpose()?;
+        let lookup = self.keys.lookup.as_ref().map(|key| key.hash_rows(&chunk.rows)).transpose()?;
+        {
+            let mut indexes = self.index.write();
+            for row in (0..chunk.len()).filter(|&row| chunk.death(row) == Epoch::NEVER) {
+                if let Some(hash) = identity.as_ref().and_then(|identity| identity.get(row)) {
+                    indexes.identity.insert(hash, chunk.id(row));
+                }
+                if let Some(hash) = lookup.as_ref().and_then(|lookup| lookup.get(row)) {
+                    indexes.lookup.insert(hash, chunk.id(row));
+                }
             }
         }
-        self.living += chunk.len() - chunk.dead();
-        self.saved.insert(chunk.first, (chunk.len(), chunk.dead()));
-        if chunk.dead() >= chunk.len().div_ceil(2) {
-            self.mostly_dead.push(chunk.first);
-        }
-        self.next_row = self.next_row.max(chunk.end());
-        self.chunks.push(Arc::new(chunk));
-        Ok(())
+        let (first, dead, is_half_dead) = (chunk.first, chunk.dead(), chunk.dead() >= chunk.len().div_ceil(2));
+        self.version.living += chunk.len() - dead;
+        self.next_row = self.next_row.max(chunk.last() + 1);
+        self.push(chunk);
+        let last = self.version.chunks.last().map(|place| self.version.chunks.get(place));
+        self.saved.insert(first, (last.map_or_else(Weak::new, Arc::downgrade), dead));
+        if is_half_dead { self.rewrite(first) } else { Ok(()) }
     }
+}
+
+fn distances(bytes: &[u8]) -> Box<[u32]> {
+    let (each, _) = bytes.as_chunks::<4>();
+    each.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect()
 }
 
 fn dead_bits(chunk: &Chunk) -> Vec<u8> {

@@ -10,6 +10,9 @@ const ROWS_AIMED_AT: i64 = 40;
 /// More than an aggregate keeps empty groups of.
 const MANY_ROWS: i64 = 1_400;
 
+/// Equal rows that come at once; as joins multiply them, not many.
+const EQUAL_ROWS: i64 = 8;
+
 /// How old the rows are at most that are copied from one table to another.
 const COPIED_ROWS: i64 = 6;
 
@@ -49,6 +52,9 @@ pub fn many_rows(random: &mut Random, tables: &mut [Table]) -> Write {
         return delete(&tables[number], number, &format!("id <= {}", tables[number].next_key - ROWS_AIMED_AT));
     }
     let table = &mut tables[number];
+    if table.key == 0 && random.chance(40) {
+        return copies(random, table, number, MANY_ROWS);
+    }
     let first = table.next_key;
     table.next_key += MANY_ROWS;
     let mut items = vec![format!("{first} + n"), "n".to_owned()];
@@ -65,6 +71,7 @@ fn random_write(random: &mut Random, tables: &mut [Table], number: usize) -> Wri
     let table = &tables[number];
     let last = table.next_key;
     match random.below(22) {
+        0 if table.key == 0 => copies(random, &mut tables[number], number, EQUAL_ROWS),
         0..=6 => {
             let rows = random.between(1, 6);
             insert(random, &mut tables[number], number, rows)
@@ -99,6 +106,15 @@ fn insert(random: &mut Random, table: &mut Table, number: usize, count: i64) -> 
     let rows = rows.join(", ");
     let becomes = vec![format!("SELECT * FROM (VALUES {rows}) AS v")];
     Write { sql: format!("INSERT INTO {} VALUES {rows}", table.relation.name), table: number, keeps: true, becomes }
+}
+
+/// Equal rows.
+fn copies(random: &mut Random, table: &mut Table, number: usize, count: i64) -> Write {
+    let row = values(random, table, table.next_key);
+    table.next_key += 1;
+    let query = format!("SELECT {row} FROM generate_series(1, {count}) AS g(n)");
+    let sql = format!("INSERT INTO {} {query}", table.relation.name);
+    Write { sql, table: number, keeps: true, becomes: vec![query] }
 }
 
 /// Some of another table's rows, the youngest, under new keys.
@@ -270,10 +286,14 @@ fn delete(table: &Table, number: usize, condition: &str) -> Write {
 }
 
 fn row(random: &mut Random, table: &Table, key: i64) -> String {
+    format!("({})", values(random, table, key))
+}
+
+fn values(random: &mut Random, table: &Table, key: i64) -> String {
     let mut values = vec![key.to_string()];
     for (column, not_null) in table.relation.columns.iter().zip(&table.not_null).skip(1) {
         let data_type = column.data_type;
         values.push(if *not_null { data_type.literal(random) } else { data_type.value(random) });
     }
-    format!("({})", values.join(", "))
+    values.join(", ")
 }

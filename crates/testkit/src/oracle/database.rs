@@ -54,6 +54,11 @@ impl Database {
         self.rows(sql).await.map(drop)
     }
 
+    /// Notes in the script what was run elsewhere than in the main session.
+    pub fn note(&mut self, text: &str) -> Result<()> {
+        Ok(writeln!(self.script, "{text}")?)
+    }
+
     /// Runs a query; its rows as text, sorted.
     pub async fn rows(&mut self, sql: &str) -> Result<Vec<String>> {
         self.session.rows(sql).await
@@ -135,6 +140,13 @@ pub fn texts(batch: &RecordBatch) -> Result<Vec<String>> {
         columns.iter().map(value).collect::<Vec<_>>().join(" | ")
     };
     Ok((0..batch.num_rows()).map(text).collect())
+}
+
+/// The SQLSTATE of an error of the engine's.
+pub fn code(error: &anyhow::Error) -> Option<String> {
+    let described = error.root_cause().to_string();
+    let code = described.split(' ').next()?;
+    (code.len() == 5 && code.chars().all(|letter| letter.is_ascii_alphanumeric())).then(|| code.to_owned())
 }
 
 fn described(error: engine::Error) -> anyhow::Error {

@@ -4,6 +4,9 @@
 use super::random::Random;
 use super::schema::{Column, Type};
 
+/// Values in a list.
+const LIST_MAX: usize = 12;
+
 /// Columns as an expression names them (`a.c0`).
 pub type Scope = [Column];
 
@@ -13,7 +16,7 @@ pub fn expression(random: &mut Random, scope: &Scope, data_type: Type, depth: us
         return column(random, scope, data_type).unwrap_or_else(|| data_type.literal(random));
     }
     let of = |random: &mut Random, data_type: Type| expression(random, scope, data_type, depth - 1);
-    match random.below(5) {
+    match random.below(6) {
         0 => {
             let condition = condition(random, scope, depth - 1);
             let (then, other) = (of(random, data_type), of(random, data_type));
@@ -26,6 +29,14 @@ pub fn expression(random: &mut Random, scope: &Scope, data_type: Type, depth: us
         2 if data_type != Type::Array => {
             let operand = of(random, data_type);
             format!("nullif({operand}, {})", data_type.literal(random))
+        }
+        3 => {
+            let subject = random.pick(scope).data_type;
+            let operand = of(random, subject);
+            let mut when = || format!("WHEN {} THEN {}", subject.value(random), of(random, data_type));
+            let branches = [when(), when()].join(" ");
+            let other = if random.chance(50) { format!(" ELSE {}", of(random, data_type)) } else { String::new() };
+            format!("CASE {operand} {branches}{other} END")
         }
         _ => computed(random, scope, data_type, depth),
     }
@@ -81,7 +92,7 @@ pub fn condition(random: &mut Random, scope: &Scope, depth: usize) -> String {
     }
     let subject = random.pick(scope).clone();
     let (name, data_type) = (&subject.name, subject.data_type);
-    match random.below(8) {
+    match random.below(11) {
         0 => {
             let other = expression(random, scope, data_type, 1);
             format!("({name} IS DISTINCT FROM {other})")
@@ -89,12 +100,33 @@ pub fn condition(random: &mut Random, scope: &Scope, depth: usize) -> String {
         1 if data_type.has_extremes() => {
             format!("{name} BETWEEN {} AND {}", data_type.literal(random), data_type.literal(random))
         }
-        2 if data_type == Type::Int => {
+        2 if data_type.has_extremes() => {
+            let mut of = || expression(random, scope, data_type, 1);
+            let (operand, low, high) = (of(), of(), of());
+            let not = if random.chance(30) { "NOT " } else { "" };
+            format!("{operand} {not}BETWEEN {low} AND {high}")
+        }
+        3 if data_type != Type::Boolean => {
+            let operand = expression(random, scope, data_type, 1);
+            format!("{operand} {}", list(random, scope, data_type))
+        }
+        4 if data_type == Type::Int => {
             let other = *random.pick(&[Type::Big, Type::Small, Type::Numeric]);
             format!("{name} >= {}", expression(random, scope, other, 0))
         }
         _ => plain_condition(random, scope, &subject),
     }
+}
+
+/// `IN` some values, of which some may be null, or other columns' expressions.
+fn list(random: &mut Random, scope: &Scope, data_type: Type) -> String {
+    let item = |random: &mut Random| match random.below(10) {
+        0 => expression(random, scope, data_type, 1),
+        1 => data_type.null(),
+        _ => data_type.literal(random),
+    };
+    let items: Vec<String> = (0..1 + random.below(LIST_MAX)).map(|_| item(random)).collect();
+    format!("{}IN ({})", if random.chance(30) { "NOT " } else { "" }, items.join(", "))
 }
 
 /// A condition on one column, without any function: nothing could be evaluated before it.

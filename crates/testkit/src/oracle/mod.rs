@@ -10,6 +10,8 @@
 //!   the others; the query alone gives the error ([`failing_query`]);
 //! - a subscription's changes add up to the view at each epoch, and a transaction sees one epoch
 //!   however long it lasts ([`watch`]);
+//! - sessions that write at once see what snapshot isolation allows, and lose no update
+//!   ([`sessions`]);
 //! - however the same writes are split into epochs, the answers are the same ([`split`]);
 //! - when everything is deleted, no state and no error is left, also after thousands of rows.
 
@@ -25,12 +27,14 @@ mod query;
 mod random;
 mod run;
 mod schema;
+mod sessions;
 mod source;
 mod split;
 mod view;
 mod watch;
 
 pub use run::{Report, run};
+pub use sessions::{Interleaved, Isolation, run_parallel, run_sessions};
 pub use split::run_splits;
 
 /// What decides a run.

@@ -75,7 +75,11 @@ pub async fn run(options: Options) -> Result<Report> {
     let result = run.steps(&mut step).await;
     let report = run.report;
     if let Err(error) = result {
-        let replay = Options { steps: step + 1, ..options }.replay(if options.is_large { "many" } else { "views" });
+        let replay = Options { steps: step + 1, ..options }.replay(if options.is_large {
+            "views_of_many"
+        } else {
+            "views_equal"
+        });
         bail!(
             "seed {}, step {step}, {} workers\n{error:#}\nall statements: {}\nrepeat: {replay}",
             options.seed,

@@ -84,6 +84,11 @@ impl Type {
                 number => number.to_string(),
             },
             Type::Big => format!("({})", random.pick(&[0_i64, 1, 2, 3, 5_000_000_000, -7])),
+            // Longer than what is stored in place, or compared at once.
+            Type::Text if random.chance(3) => {
+                let copies = *random.pick(&[5, 20, 700]);
+                format!("'{}'", random.pick(&["ab ", "Ö", "x"]).repeat(copies))
+            }
             Type::Text => {
                 format!("'{}'", random.pick(&["", "a", "b", "ab", "abc", "Ö", "it''s", "zz top", "7", "-12", "3x"]))
             }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType};
 use tokio::task::JoinHandle;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Row, SimpleQueryMessage};
 
 use super::binary::Text;
+use super::lifted::{Value, lifted};
 
 /// A server that has not answered by then never will: so that a hang has a name.
 const ANSWER_MAX: Duration = Duration::from_secs(120);
@@ -21,6 +22,8 @@ pub enum Protocol {
     Simple,
     /// `Parse`, `Describe`, `Bind`, `Execute`; results come in binary.
     Extended,
+    /// The same, with literals as parameters where that changes nothing.
+    Parameters,
 }
 
 impl Protocol {
@@ -29,6 +32,7 @@ impl Protocol {
         match self {
             Protocol::Simple => "simple",
             Protocol::Extended => "extended",
+            Protocol::Parameters => "parameters",
         }
     }
 }
@@ -114,12 +118,13 @@ impl Connection {
         })
     }
 
-    async fn run_extended(&self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Error> {
+    async fn run_extended(&self, sql: &str, values: &[Value]) -> Result<DBOutput<DefaultColumnType>, Error> {
         let statement = self.client.prepare(sql).await?;
+        let parameters: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
         if statement.columns().is_empty() {
-            return Ok(DBOutput::StatementComplete(self.client.execute(&statement, &[]).await?));
+            return Ok(DBOutput::StatementComplete(self.client.execute(&statement, &parameters).await?));
         }
-        let rows = self.client.query(&statement, &[]).await?;
+        let rows = self.client.query(&statement, &parameters).await?;
         let types = statement.columns().iter().map(|column| column_type(column.type_())).collect();
         Ok(DBOutput::Rows { types, rows: rows.iter().map(texts).collect::<Result<_, _>>()? })
     }
@@ -138,7 +143,11 @@ impl AsyncDB for Connection {
         let answer = async {
             match self.protocol {
                 Protocol::Simple => self.run_simple(&sql).await,
-                Protocol::Extended => self.run_extended(&sql).await,
+                Protocol::Extended => self.run_extended(&sql, &[]).await,
+                Protocol::Parameters => match lifted(&sql) {
+                    Some(lifted) => self.run_extended(&lifted.sql, &lifted.values).await,
+                    None => self.run_extended(&sql, &[]).await,
+                },
             }
         };
         tokio::time::timeout(ANSWER_MAX, answer).await?

@@ -1,8 +1,10 @@
-//! The SQL tests: each file of `sql-tests/` against a fresh server, by both protocols.
+//! The SQL tests: each file of `sql-tests/` against a fresh server, by both protocols, and once more
+//! by the extended one with literals as parameters ([`lifted`]).
 //!
 //! A file is sqllogictest text. Records can be kept to one protocol with `onlyif simple` or
-//! `onlyif extended`. With `control substitution on`, `${DATA}` is the `sql-tests` directory and
-//! `${__TEST_DIR__}` one that is empty at the start.
+//! `onlyif extended`, and from the parameters with `skipif parameters`. With
+//! `control substitution on`, `${DATA}` is the `sql-tests` directory and `${__TEST_DIR__}` one that
+//! is empty at the start.
 //!
 //! The same files can be run against a real PostgreSQL, where materialized views become views: that
 //! is how we know that what they expect is what Postgres does. `skipif postgres` marks what it does
@@ -10,6 +12,7 @@
 
 mod binary;
 mod connection;
+mod lifted;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -58,9 +61,9 @@ pub fn trials(directory: &Path, target: &Target, mode: Mode) -> Result<Vec<Trial
         files.retain(|file| !OURS.iter().any(|folder| file.starts_with(directory.join(folder))));
     }
     files.sort();
-    // An update is made once; the other protocol then shows whether it agrees.
+    // An update is made once; the others then show whether they agree.
     let protocols: &[Protocol] = match mode {
-        Mode::Check => &[Protocol::Simple, Protocol::Extended],
+        Mode::Check => &[Protocol::Simple, Protocol::Extended, Protocol::Parameters],
         Mode::Update => &[Protocol::Simple],
     };
     let mut trials = Vec::new();
@@ -118,6 +121,9 @@ impl Run {
     async fn run(&self, config: Config, dialect: Dialect) -> Result<()> {
         let mut runner = Runner::new(|| Connection::open(config.clone(), self.protocol, dialect));
         runner.add_label(self.protocol.name());
+        if self.protocol == Protocol::Parameters {
+            runner.add_label(Protocol::Extended.name());
+        }
         runner.set_var("DATA".to_owned(), self.data.to_string_lossy().into_owned());
         runner.with_column_validator(same_columns);
         match self.mode {

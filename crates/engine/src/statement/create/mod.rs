@@ -1,6 +1,7 @@
 //! What all `CREATE` statements have in common: when they may run, whether the name is free, and
 //! how declared columns become fields.
 
+mod building;
 pub(super) mod sink;
 pub(super) mod source;
 pub(super) mod table;

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use dataflow::Runtime;
 use plan::RelationId;
 use sql::{CreateSink, ObjectKind};
 
 use crate::catalog::{Entry, Object};
 use crate::read::Reader;
 use crate::session::Session;
+use crate::statement::create::building::Building;
 use crate::statement::create::{IfTaken, begin};
-use crate::statement::incremental::{Unnamed, ViewPlan, plan_view};
+use crate::statement::incremental::{ViewPlan, plan_view};
 use crate::{Error, Outcome, SqlState};
 
 const BLACKHOLE: &str = "blackhole";
@@ -30,12 +32,11 @@ pub(crate) async fn run(session: &mut Session, sink: &CreateSink, sql: &str) -> 
     let oid = engine.catalog().new_oid();
     let (columns, properties) = (Arc::clone(node.schema()), node.properties());
     let name = &sink.name.name;
-    let unfinished = Unnamed::new(engine.runtime(), RelationId(oid));
-    engine.runtime().create_sink(RelationId(oid), name, node).await?;
-    unfinished.keep();
     let object =
         Object { depends_on: reads.into_iter().collect(), ..Object::new(oid, ObjectKind::Sink, name, columns, sql) };
-    change.put(Entry { properties, ..Entry::new(object, sql) });
+    let entry = Entry { properties, ..Entry::new(object, sql) };
+    let build = |runtime: &Runtime| runtime.build_sink(RelationId(oid), name, node);
+    Building::begin(&engine, change, entry, build)?.finish().await?;
     Ok(done)
 }
 

@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
+use dataflow::Runtime;
 use plan::RelationId;
 use sql::{CreateView, ObjectKind, PgType};
 
 use crate::bind::ParameterTypes;
-use crate::catalog::{CatalogSnapshot, Entry, Object, kind_name};
+use crate::catalog::{CatalogSnapshot, Change, Entry, Object, kind_name};
 use crate::read::Reader;
 use crate::session::Session;
+use crate::statement::create::building::Building;
 use crate::statement::create::{IfTaken, begin};
-use crate::statement::incremental::{Unnamed, ViewPlan, plan_view};
+use crate::statement::incremental::{ViewPlan, plan_view};
 use crate::{Engine, Error, Outcome, SqlState};
 
 /// Creates a view; a materialized one is there when it holds all that it should.
@@ -27,33 +29,36 @@ pub(crate) async fn run(session: &mut Session, view: &CreateView, sql: &str) -> 
     let if_taken = if view.or_replace { IfTaken::Replace } else { IfTaken::unless_exists(view.if_not_exists) };
     let Some(change) = begin(session, &engine, verb, &view.name, if_taken).await? else { return Ok(done) };
     let reader = Reader::now(engine.catalog(), engine.runtime());
-    let entry = match view.materialized {
-        true => materialized(session, &engine, view, reader, sql).await?,
-        false => plain(session, &engine, view, reader, sql).await?,
-    };
-    change.put(entry);
+    match view.materialized {
+        true => materialized(session, &engine, change, view, reader, sql).await?,
+        false => change.put(plain(session, &engine, view, reader, sql).await?),
+    }
     Ok(done)
 }
 
-/// Builds a materialized view.
+/// Builds a materialized view; with `background_ddl` the statement does not wait for it.
 async fn materialized(
     session: &mut Session,
-    engine: &Engine,
+    engine: &Arc<Engine>,
+    change: Change<'_>,
     view: &CreateView,
     reader: Reader,
     sql: &str,
-) -> Result<Entry, Error> {
+) -> Result<(), Error> {
     let ViewPlan { node, reads } = plan_view(&session.binder, &reader, &view.query, &view.columns).await?;
     // The new view holds what it needs; the reader would only keep old rows alive.
     drop(reader);
     session.end_implicit().await?;
     let oid = engine.catalog().new_oid();
     let (columns, properties) = (Arc::clone(node.schema()), node.properties());
-    let unfinished = Unnamed::new(engine.runtime(), RelationId(oid));
-    let relation = engine.runtime().create_view(RelationId(oid), &view.name.name, node).await?;
-    unfinished.keep();
-    let entry = entry(view, oid, columns, &reads, sql);
-    Ok(Entry { relation: Some(relation), properties, ..entry })
+    let entry = Entry { properties, ..entry(view, oid, columns, &reads, sql) };
+    let build = |runtime: &Runtime| runtime.build_view(RelationId(oid), &view.name.name, node);
+    let building = Building::begin(engine, change, entry, build)?;
+    if session.info.settings.is_on("background_ddl") {
+        building.finish_in_background(&view.name.name);
+        return Ok(());
+    }
+    building.finish().await
 }
 
 /// Checks a plain view, which is kept as its text.

@@ -41,13 +41,15 @@ pub(crate) async fn run(
     }
     let engine = Arc::clone(&session.engine);
     let reader = session.reader();
-    let (relation, unnamed) = match watched(&reader, &subscribe.query)? {
-        Some(relation) => (relation, None),
+    let (relation, unnamed, reader) = match watched(&reader, &subscribe.query)? {
+        Some(relation) => (relation, None, Some(reader)),
         None => {
             let ViewPlan { node, .. } = plan_view(&session.binder, &reader, &subscribe.query, &[]).await?;
+            // The view holds what it needs; the reader would keep old rows of everything alive.
+            drop(reader);
             let id = RelationId(engine.catalog().new_oid());
-            let unnamed = Unnamed::new(engine.runtime(), id);
-            (engine.runtime().create_view(id, "subscription", node).await?, Some(unnamed))
+            let relation = engine.runtime().create_view(id, "subscription", node).await?;
+            (relation, Some(Unnamed::new(engine.runtime(), id)), None)
         }
     };
     let mut hold = relation.hold();
@@ -70,12 +72,13 @@ pub(crate) async fn run(
         ready.push_back(Piece::Progress(from));
     }
     // Changes after an epoch of the past are read once, before its reader is let go.
-    let held = (from < hold.epoch()).then_some(reader);
+    let held = reader.filter(|_| from < hold.epoch());
     if held.is_none() {
         hold.advance_to(from);
     }
     let subscription = Subscription {
         epochs: engine.runtime().watch(),
+        changes: relation.watch(),
         catalog: engine.catalog().watch(),
         dropped: unnamed.is_none().then(|| (Arc::clone(&engine), relation.id().0)),
         schema: Arc::clone(&schema),
@@ -153,7 +156,10 @@ struct Subscription {
     /// Holds the epoch that the subscription starts from, if that is one of the past.
     held: Option<Arc<Reader>>,
     ready: VecDeque<Piece>,
+    /// All epochs that close.
     epochs: watch::Receiver<Epoch>,
+    /// Those that change the relation: others wake nobody who has not asked for progress.
+    changes: watch::Receiver<Epoch>,
     catalog: watch::Receiver<u64>,
     /// Where to look whether the relation is still there; none for the subscription's own view.
     dropped: Option<(Arc<Engine>, u32)>,
@@ -177,13 +183,19 @@ impl Subscription {
             if self.is_dropped() {
                 return Ok(None);
             }
+            // In this order: what is announced after it was looked for wakes us below.
+            let last_change = *self.changes.borrow_and_update();
             let now = *self.epochs.borrow_and_update();
             if now > self.at {
                 self.collect(now)?;
                 continue;
             }
+            if last_change == Epoch::NEVER {
+                return Err(Error::shutting_down());
+            }
             tokio::select! {
-                changed = self.epochs.changed() => if changed.is_err() {
+                _ = self.changes.changed() => {}
+                changed = self.epochs.changed(), if self.progress => if changed.is_err() {
                     return Err(Error::shutting_down());
                 },
                 _ = self.catalog.changed() => {}
@@ -200,7 +212,10 @@ impl Subscription {
     fn collect(&mut self, now: Epoch) -> Result<(), Error> {
         let mut rows = 0;
         while self.at < now && rows < ROWS_READY {
-            let epoch = self.at.next();
+            let Some(epoch) = self.relation.next_change(self.at).filter(|epoch| *epoch <= now) else {
+                self.at = now;
+                break;
+            };
             let changes = self.relation.changes(self.at, epoch)?;
             rows += changes.iter().map(ChangeBatch::len).sum::<usize>();
             if !changes.is_empty() {

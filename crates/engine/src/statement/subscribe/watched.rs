@@ -14,7 +14,10 @@ pub(super) fn watched(reader: &Reader, query: &ast::Query) -> Result<Option<Rela
     let Some(name) = whole_relation(query) else { return Ok(None) };
     let Some(entry) = reader.catalog.find(&name_of(name)?) else { return Ok(None) };
     match entry.object.kind {
-        ObjectKind::Table | ObjectKind::MaterializedView => Ok(entry.relation.clone()),
+        ObjectKind::Table | ObjectKind::MaterializedView => {
+            entry.check_built()?;
+            Ok(entry.relation.clone())
+        }
         ObjectKind::Source | ObjectKind::View | ObjectKind::Sink => Ok(None),
     }
 }

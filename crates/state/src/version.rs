@@ -1,0 +1,195 @@
+//! What readers see: the chunks and deaths as they were at some moment, which a writer's going on
+//! does not change. Reading takes no lock; a copy costs two pointers.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_empty_array};
+use arrow::compute;
+use arrow::datatypes::SchemaRef;
+use changes::{Bounds, ChangeBatch, Epoch};
+use hashbrown::HashMap;
+
+use crate::blocks::Blocks;
+use crate::{Chunk, Error, RowId, work};
+
+/// The rows of one writer as they were at some moment.
+#[derive(Clone, Debug)]
+pub(crate) struct Version {
+    pub(crate) schema: SchemaRef,
+    /// By their first row's id. Epochs of birth grow with ids, over all chunks.
+    pub(crate) chunks: Blocks<Arc<Chunk>>,
+    /// By their epoch, back to the horizon.
+    pub(crate) deaths: Blocks<Arc<Deaths>>,
+    pub(crate) living: usize,
+    /// Bytes that chunks and deaths take.
+    pub(crate) bytes: usize,
+    /// Rows and bytes of a batch at most.
+    pub(crate) bounds: Bounds,
+}
+
+/// Rows that died together.
+#[derive(Debug)]
+pub(crate) struct Deaths {
+    pub(crate) epoch: Epoch,
+    pub(crate) ids: Vec<RowId>,
+    /// The hash of each row's identity, if others look for dead rows by it.
+    pub(crate) hashes: Vec<u64>,
+    /// Whether the index of dead rows has them. Only the writer looks at it.
+    pub(crate) are_indexed: AtomicBool,
+}
+
+impl Deaths {
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<Deaths>() + size_of_val(&*self.ids) + size_of_val(&*self.hashes)
+    }
+}
+
+impl Version {
+    pub(crate) fn new(schema: SchemaRef) -> Version {
+        let bounds = Bounds::BATCH;
+        Version { schema, chunks: Blocks::default(), deaths: Blocks::default(), living: 0, bytes: 0, bounds }
+    }
+
+    /// The chunk that holds a row, and where in it; none if the row is forgotten, or younger than
+    /// this version.
+    #[inline]
+    pub(crate) fn locate(&self, id: RowId) -> Option<(&Arc<Chunk>, usize)> {
+        let chunk = self.chunks.get(self.chunks.at_most(id)?);
+        Some((chunk, chunk.offset_of(id)?))
+    }
+
+    /// Whether a reader at `at` sees a row.
+    pub(crate) fn is_visible(&self, id: RowId, at: Epoch) -> bool {
+        self.locate(id).is_some_and(|(chunk, offset)| chunk.birth(offset) <= at && at < chunk.death(offset))
+    }
+
+    /// What changed after epoch `after` up to and including `upto`, net: a row that was born and
+    /// died in between does not show. Work is in proportion to the change, and new rows are not
+    /// copied where they lie together. `after` must be at or above the horizon.
+    ///
+    /// # Errors
+    /// If Arrow cannot form the rows.
+    pub(crate) fn changes(&self, after: Epoch, upto: Epoch, columns: &[usize]) -> Result<Vec<ChangeBatch>, Error> {
+        let mut changes = Vec::new();
+        for chunk in self.chunks.from(self.chunks.tail(|chunk| chunk.newest() > after)) {
+            changes.extend(chunk.born_between(after, upto, columns)?.map(ChangeBatch::inserts));
+        }
+        let since = self.deaths.from(self.deaths.tail(|deaths| deaths.epoch > after));
+        let died = since.take_while(|deaths| deaths.epoch <= upto).flat_map(|deaths| deaths.ids.iter().copied());
+        let was_there = |id: &RowId| self.locate(*id).is_some_and(|(chunk, offset)| chunk.birth(offset) <= after);
+        let died = died.filter(was_there).collect::<Vec<_>>();
+        if !died.is_empty() {
+            let schema = Arc::new(self.schema.project(columns)?);
+            for piece in self.gather_pieces(&died, columns) {
+                let (range, gathered) = piece?;
+                changes.push(ChangeBatch::deletes(batch_of(&schema, gathered, range.len())?));
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The columns `columns` of the rows `ids`, in that order, in pieces that fit a batch, and
+    /// where in `ids` each piece's rows are.
+    pub(crate) fn gather_pieces<'a>(
+        &'a self,
+        ids: &'a [RowId],
+        columns: &'a [usize],
+    ) -> impl Iterator<Item = Result<(Range<usize>, Vec<ArrayRef>), Error>> + 'a {
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let first = next;
+            let rest = ids.get(first..).filter(|rest| !rest.is_empty())?;
+            let found = self.find_places(rest, columns, self.bounds);
+            next += found.places.len();
+            Some(found.gather(columns).map(|gathered| (first..next, gathered)))
+        })
+    }
+
+    /// The columns `columns` of the rows `ids`, in that order, which together must fit what Arrow
+    /// can form: use [`Version::gather_pieces`] where nobody has made sure of that.
+    pub(crate) fn gather(&self, ids: &[RowId], columns: &[usize]) -> Result<Vec<ArrayRef>, Error> {
+        if ids.is_empty() || columns.is_empty() {
+            let empty = |&column: &usize| new_empty_array(self.schema.field(column).data_type());
+            return Ok(columns.iter().map(empty).collect());
+        }
+        self.find_places(ids, columns, Bounds { rows: usize::MAX, bytes: usize::MAX }).gather(columns)
+    }
+
+    /// Where the first rows of `ids` are, as many as fit.
+    fn find_places(&self, ids: &[RowId], columns: &[usize], bounds: Bounds) -> Places<'_> {
+        let mut found = Places { chunks: Vec::new(), places: Vec::with_capacity(ids.len().min(bounds.rows)) };
+        let mut numbers = HashMap::new();
+        // Counted by the widest row while that fits, and exactly from then on.
+        let (mut bytes, mut is_exact) = (0usize, false);
+        let mut last = (0, 0..0);
+        for &id in ids.iter().take(bounds.rows) {
+            if !last.1.contains(&id) {
+                let place = self.chunks.at_most(id).expect("a row that is gathered is there");
+                let chunk = self.chunks.get(place);
+                let number = *numbers.entry(chunk.first).or_insert_with(|| {
+                    found.chunks.push(chunk);
+                    found.chunks.len() - 1
+                });
+                last = (number, chunk.first..chunk.last() + 1);
+            }
+            let chunk = found.chunks[last.0];
+            let offset = chunk.offset_of(id).expect("a row that is gathered is there");
+            if bounds.bytes < usize::MAX {
+                let exactly = |chunk: &Chunk, offset: usize| -> usize {
+                    let column = |&column: &usize| {
+                        changes::bytes_of(std::slice::from_ref(chunk.rows.column(column)), offset..offset + 1)
+                    };
+                    columns.iter().map(column).sum()
+                };
+                let is_first = found.places.is_empty();
+                bytes += if is_exact { exactly(chunk, offset) } else { chunk.widest() };
+                if bytes > bounds.bytes && !is_exact {
+                    is_exact = true;
+                    let before = found.places.iter().map(|&(number, offset)| exactly(found.chunks[number], offset));
+                    bytes = before.sum::<usize>() + exactly(chunk, offset);
+                }
+                if bytes > bounds.bytes && !is_first {
+                    break;
+                }
+            }
+            found.places.push((last.0, offset));
+        }
+        work::chunks(found.chunks.len());
+        work::rows(found.places.len());
+        found
+    }
+}
+
+/// Rows to be gathered.
+struct Places<'a> {
+    chunks: Vec<&'a Arc<Chunk>>,
+    /// For each row its chunk's number among those, and its place in the chunk.
+    places: Vec<(usize, usize)>,
+}
+
+impl Places<'_> {
+    fn gather(&self, columns: &[usize]) -> Result<Vec<ArrayRef>, Error> {
+        let [chunk] = self.chunks.as_slice() else {
+            let interleave = |&column: &usize| {
+                let arrays = self.chunks.iter().map(|chunk| chunk.rows.column(column).as_ref()).collect::<Vec<_>>();
+                compute::interleave(&arrays, &self.places)
+            };
+            return Ok(columns.iter().map(interleave).collect::<Result<_, _>>()?);
+        };
+        let first = self.places[0].1;
+        if self.places.iter().zip(first..).all(|((_, offset), next)| *offset == next) {
+            let slice = |&column: &usize| chunk.rows.column(column).slice(first, self.places.len());
+            return Ok(columns.iter().map(slice).collect());
+        }
+        let offsets = UInt32Array::from_iter_values(self.places.iter().map(|(_, offset)| *offset as u32));
+        let take = |&column: &usize| compute::take(chunk.rows.column(column), &offsets, None);
+        Ok(columns.iter().map(take).collect::<Result<_, _>>()?)
+    }
+}
+
+fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, Error> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}
