@@ -98,7 +98,7 @@ pub(crate) fn connect<'scope>(
     counters: Arc<Counters>,
 ) -> Flow<'scope> {
     let scope = inputs.first().map(|(flow, _)| flow.changes.scope()).expect("every operator has an input");
-    let mut builder = OperatorBuilder::new(name.to_owned(), scope.clone());
+    let mut builder = OperatorBuilder::new(name.to_owned(), scope);
     let activator = scope.activator_for(builder.operator_info().address);
     let mut pulls: Vec<Box<dyn Input>> = Vec::new();
     let mut backlogs = Vec::new();

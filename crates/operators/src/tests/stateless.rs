@@ -186,7 +186,7 @@ fn materialized_rows_appear_an_epoch_at_a_time() {
     let mut output = Collected::default();
     let seen = |at| -> usize {
         let scan = |chunk: std::sync::Arc<state::Chunk>| chunk.scan(Epoch(at), &[0]).expect("a scan of memory");
-        shared.chunks().into_iter().filter_map(scan).map(|rows| rows.num_rows()).sum()
+        shared.chunks().filter_map(scan).map(|rows| rows.num_rows()).sum()
     };
     for rows in [[(1, "1 x"), (1, "2 y")], [(-1, "2 y"), (1, "2 z")]] {
         let changes = crate::table::batch(&schema, &rows);
