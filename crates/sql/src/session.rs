@@ -11,7 +11,7 @@ use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 
 use crate::functions;
-use crate::guard::GuardConditions;
+use crate::guard::GuardedPlanner;
 use crate::semantics::{self, OperatorPlanner};
 use crate::types::PostgresTypePlanner;
 
@@ -55,6 +55,6 @@ pub fn session_state_builder(target_partitions: usize) -> SessionStateBuilder {
         .with_scalar_functions(scalar_functions)
         .with_aggregate_functions(aggregate_functions)
         .with_optimizer_rules(optimizer_rules)
-        .with_physical_optimizer_rule(Arc::new(GuardConditions))
+        .with_query_planner(Arc::new(GuardedPlanner))
         .with_analyzer_rules(semantics::analyzer_rules())
 }
