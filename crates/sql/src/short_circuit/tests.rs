@@ -108,7 +108,7 @@ async fn a_chain_evaluates_each_term_at_most_once_a_row() {
         format!("SELECT {any} FROM t"),
         format!("SELECT count(*) FILTER (WHERE {any}) FROM t"),
         format!("SELECT sum(CASE WHEN {any} THEN 1 ELSE 0 END) FROM t"),
-        format!("SELECT a FROM t GROUP BY a, {any}"),
+        format!("SELECT count(*) FROM t GROUP BY {any}"),
     ] {
         assert_eq!(counting.count(&sql).await, 30 * ROWS, "{sql}");
     }
