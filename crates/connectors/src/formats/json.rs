@@ -97,9 +97,10 @@ impl JsonFormat {
 
     /// Sorts `lines` into rows and bad records.
     fn sort(&mut self, bytes: &[u8], lines: &[Line], into: &mut Sorted) {
-        if let Ok(rows) = self.decode_all(bytes, lines) {
-            into.add_rows(rows, lines);
-            return;
+        match self.decode_all(bytes, lines) {
+            Ok(rows) => return into.add_rows(rows, lines),
+            Err(message) if lines.len() == 1 => return into.bad.push((lines[0].place, message)),
+            Err(_) => {}
         }
         let mut plausible = Vec::with_capacity(lines.len());
         // Together, for they need not follow each other any more.
@@ -125,7 +126,12 @@ impl JsonFormat {
             return Some(format!("invalid UTF-8: {error}"));
         }
         if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(line) {
-            return Some(error.to_string());
+            let message = error.to_string();
+            return Some(match message.starts_with("trailing characters") {
+                true => "more than one value on a line".to_owned(),
+                false if error.is_eof() => "unexpected end of the line".to_owned(),
+                false => message,
+            });
         }
         if line.trim_ascii_start().first() != Some(&b'{') {
             return Some("expected an object".to_owned());
@@ -136,7 +142,7 @@ impl JsonFormat {
             field.is_ok_and(|field| *field.data_type() == DataType::Utf8)
         };
         let name = compound.into_iter().find(is_single)?;
-        Some(format!("column \"{name}\": expected a single value"))
+        Some(format!("whilst decoding field '{name}': expected a single value"))
     }
 
     fn halve(&mut self, bytes: &[u8], lines: &[Line], into: &mut Sorted) {
