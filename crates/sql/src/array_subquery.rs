@@ -15,6 +15,10 @@ pub(crate) fn rewrite(expression: &mut Expr) -> Result<(), Error> {
     let Expr::Function(function) = expression else { return Ok(()) };
     let is_array = function.name.to_string().eq_ignore_ascii_case("array");
     let (true, ast::FunctionArguments::Subquery(query)) = (is_array, &mut function.args) else { return Ok(()) };
+    if let Some(aggregate) = aggregated(query) {
+        *expression = call(&format!("({aggregate})"));
+        return Ok(());
+    }
     names::name_subquery(query);
     let keys = sort_keys(query)?;
     let columns = (1..=keys.len()).map(|place| format!(", \"{}\"", key(place))).collect::<String>();
@@ -25,12 +29,50 @@ pub(crate) fn rewrite(expression: &mut Expr) -> Result<(), Error> {
     let order = order.collect::<Vec<_>>().join(", ");
     let order = if order.is_empty() { order } else { format!(" ORDER BY {order}") };
     let rows = format!("(SELECT 1) AS \"freshet rows\" (\"freshet value\"{columns})");
-    let text = format!("array_of_rows((SELECT array_agg(\"freshet value\"{order}) FROM {rows}))");
-    let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(&text);
-    let mut array = parser.and_then(|mut parser| parser.parse_expr()).expect("the text is an expression");
+    let mut array = call(&format!("(SELECT array_agg(\"freshet value\"{order}) FROM {rows})"));
     let _ = array.visit(&mut PutRows(Some(query.clone())));
     *expression = array;
     Ok(())
+}
+
+/// `array_of_rows(subquery)`.
+fn call(subquery: &str) -> Expr {
+    let text = format!("array_of_rows({subquery})");
+    let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(&text);
+    parser.and_then(|mut parser| parser.parse_expr()).expect("the text is an expression")
+}
+
+/// The subquery as an aggregate by itself, which may look at the row outside: where it only filters rows and takes a
+/// value of each.
+fn aggregated(query: &ast::Query) -> Option<ast::Query> {
+    let mut query = query.clone();
+    let order = query.order_by.take().map(|order| order.kind);
+    let SetExpr::Select(select) = query.body.as_mut() else { return None };
+    let is_grouped = !matches!(&select.group_by, ast::GroupByExpr::Expressions(keys, _) if keys.is_empty());
+    if query.with.is_some() || query.limit_clause.is_some() || select.distinct.is_some() || is_grouped {
+        return None;
+    }
+    let [SelectItem::UnnamedExpr(item) | SelectItem::ExprWithAlias { expr: item, .. }] = select.projection.as_slice()
+    else {
+        return None;
+    };
+    let is_plain = |expression: &Expr| matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+    let keys = match order {
+        None => vec![],
+        Some(ast::OrderByKind::Expressions(keys)) => keys,
+        Some(ast::OrderByKind::All(_)) => return None,
+    };
+    let is_alias = matches!(select.projection.as_slice(), [SelectItem::ExprWithAlias { .. }]);
+    if select.having.is_some() || is_alias || !is_plain(item) || !keys.iter().all(|key| is_plain(&key.expr)) {
+        return None;
+    }
+    let keys = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let keys = if keys.is_empty() { keys } else { format!(" ORDER BY {keys}") };
+    let text = format!("array_agg({item}{keys})");
+    let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(&text);
+    let aggregate = parser.and_then(|mut parser| parser.parse_expr()).expect("the text is an expression");
+    select.projection = vec![SelectItem::UnnamedExpr(aggregate)];
+    Some(query)
 }
 
 /// Puts a query in place of the first one in a FROM clause.

@@ -54,6 +54,7 @@ pub fn session_state_builder(target_partitions: usize) -> SessionStateBuilder {
         .with_type_planner(Arc::new(PostgresTypePlanner))
         .with_scalar_functions(scalar_functions)
         .with_aggregate_functions(aggregate_functions)
+        .with_table_function_list(functions::series::table_functions())
         .with_optimizer_rules(optimizer_rules)
         .with_query_planner(Arc::new(GuardedPlanner))
         .with_analyzer_rules(semantics::analyzer_rules())

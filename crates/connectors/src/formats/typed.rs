@@ -13,7 +13,7 @@ use arrow::array::{
 };
 use arrow::compute::kernels::cast_utils::string_to_datetime;
 use arrow::compute::{CastOptions, can_cast_types, cast_with_options, filter};
-use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, SchemaRef, TimeUnit};
 use chrono::Utc;
 use values::json_text;
 
@@ -115,6 +115,7 @@ fn typed_column(column: &ArrayRef, field: &Field, bad: &mut BadRows) -> ArrayRef
 fn parsed(text: &StringArray, field: &Field, bad: &mut BadRows) -> ArrayRef {
     let as_array = |text: &StringArray| Arc::new(text.clone()) as ArrayRef;
     let parsed = cast(&as_array(text), field.data_type(), field, bad);
+    refuse_overflow(text, &parsed, field, bad);
     if parsed.null_count() == text.null_count() {
         return parsed;
     }
@@ -125,6 +126,22 @@ fn parsed(text: &StringArray, field: &Field, bad: &mut BadRows) -> ArrayRef {
         bad.add_value(row, field, text.value(row));
     }
     parsed
+}
+
+/// A number that is too large for its float is no infinity.
+fn refuse_overflow(text: &StringArray, parsed: &ArrayRef, field: &Field, bad: &mut BadRows) {
+    let is_infinite = |row| match parsed.data_type() {
+        DataType::Float32 => parsed.as_primitive::<Float32Type>().value(row).is_infinite(),
+        _ => parsed.as_primitive::<Float64Type>().value(row).is_infinite(),
+    };
+    if !parsed.data_type().is_floating() {
+        return;
+    }
+    for row in (0..text.len()).filter(|&row| parsed.is_valid(row) && is_infinite(row)) {
+        if text.value(row).contains(|letter: char| letter.is_ascii_digit()) {
+            bad.add_value(row, field, text.value(row));
+        }
+    }
 }
 
 /// Null where a value has no place in the type.

@@ -125,6 +125,10 @@ fn schema(error: SchemaError) -> Error {
 
 fn undefined_column(field: &Column, valid_fields: &[Column]) -> Error {
     let message = match &field.relation {
+        // What `sql` calls the rows of ARRAY(SELECT ...), of which DataFusion loses sight.
+        Some(relation) if relation.table() == "freshet rows" => {
+            return Error::unsupported("this form of correlated ARRAY(subquery) is not supported yet");
+        }
         Some(relation) => {
             let is_known = valid_fields.iter().any(|valid| valid.relation.as_ref() == Some(relation));
             if !is_known && !valid_fields.is_empty() {

@@ -19,6 +19,7 @@ pub(crate) mod numeric;
 pub(crate) mod plain;
 mod random_uuid;
 mod rounding;
+pub(crate) mod series;
 pub(crate) mod time_difference;
 mod to_char;
 mod totals;
