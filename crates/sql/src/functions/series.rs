@@ -5,7 +5,8 @@ use std::sync::Arc;
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Schema};
 use datafusion::catalog::{Session, TableFunction, TableFunctionArgs, TableFunctionImpl, TableProvider};
-use datafusion::common::DFSchema;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, not_impl_err};
 use datafusion::error::Result;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::logical_expr::Expr;
@@ -37,6 +38,10 @@ fn evaluated(expression: &Expr, session: &dyn Session) -> Result<Expr> {
     if let Expr::Literal(value, metadata) = expression {
         let value = if value.data_type().is_integer() { value.cast_to(&DataType::Int64)? } else { value.clone() };
         return Ok(Expr::Literal(value, metadata.clone()));
+    }
+    // Its value is not there yet when the table's columns must be known.
+    if expression.exists(|part| Ok(matches!(part, Expr::Placeholder(_) | Expr::ScalarSubquery(_))))? {
+        return not_impl_err!("a parameter or subquery as an argument of a function in FROM is not supported yet");
     }
     let physical = session.create_physical_expr(expression.clone(), &DFSchema::empty())?;
     let options = RecordBatchOptions::new().with_row_count(Some(1));
