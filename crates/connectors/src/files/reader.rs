@@ -275,13 +275,13 @@ impl Tracked {
 
     /// Closes a file that has been read to its end, where that loses nothing.
     fn close(&mut self) {
-        self.closed_length = match &self.content {
+        let length = match &self.content {
             Some(Content::Text(text)) if text.can_be_closed() => Some(text.read_to()),
             Some(Content::Parquet(_)) => std::fs::metadata(&self.found.path).ok().map(|metadata| metadata.len()),
             _ => None,
         };
-        if self.closed_length.is_some() {
-            self.content = None;
+        if length.is_some() {
+            (self.content, self.closed_length) = (None, length);
         }
     }
 

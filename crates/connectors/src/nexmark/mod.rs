@@ -90,9 +90,6 @@ impl NexmarkSource {
 
         let (columns, schema) = shown_columns(table, columns)?;
         let gap_ns = (1e9 / rate.unwrap_or(EVENTS_PER_SECOND)).round().max(1.0) as u64;
-        if gap_ns > GAP_NS_MAX {
-            return Err(invalid("rate", "less than an event in twenty minutes"));
-        }
         let recipe = Recipe { table, columns, seed, gap_ns, total, epoch_events, sizes };
         let stored = pregenerate.then(|| stored::shared(&recipe));
         Ok(Self { schema, recipe, rate, stored })

@@ -90,8 +90,8 @@ impl Settings {
     pub(crate) fn wants(&self, severity: &str) -> bool {
         let place = |level: &str| LEVELS.iter().position(|known| known.eq_ignore_ascii_case(level));
         let least = place(&self.get("client_min_messages").unwrap_or_default());
-        // INFO is no level: it is what a statement was asked to tell.
-        place(severity).is_none_or(|severity| least.is_none_or(|least| severity >= least))
+        // INFO is what a statement was asked to tell.
+        severity == "INFO" || place(severity) >= least
     }
 
     /// Sets `name`; without a value, back to what it was when the session started.
