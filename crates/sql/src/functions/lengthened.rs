@@ -19,6 +19,9 @@ use crate::ValueError;
 /// No text is longer, in bytes; nor are all of one batch.
 const BYTES_MAX: usize = 1 << 30;
 
+/// A constant is shorter, for the optimiser copies it and writes it out many times.
+const CONSTANT_BYTES_MAX: usize = 256 << 20;
+
 /// `left || right` of texts, by the name that Postgres has for it.
 pub(crate) const TEXTCAT: PlainFunction = PlainFunction {
     name: "textcat",
@@ -87,13 +90,20 @@ fn padded_types(types: &[DataType]) -> Option<Vec<DataType>> {
     }
 }
 
-/// Adds to the bytes of a batch.
-fn make_room(total: &mut usize, bytes: Option<usize>) -> Result<()> {
-    *total = bytes.and_then(|bytes| total.checked_add(bytes)).unwrap_or(usize::MAX);
-    if *total > BYTES_MAX {
-        return Err(ValueError::TooLarge.into());
+/// How many bytes a call may still make.
+struct Room(usize);
+
+impl Room {
+    fn of(arguments: &[ColumnarValue]) -> Self {
+        let is_constant = arguments.iter().all(|argument| matches!(argument, ColumnarValue::Scalar(_)));
+        Room(if is_constant { CONSTANT_BYTES_MAX } else { BYTES_MAX })
     }
-    Ok(())
+
+    fn take(&mut self, bytes: Option<usize>) -> Result<()> {
+        let left = bytes.and_then(|bytes| self.0.checked_sub(bytes));
+        self.0 = left.ok_or(ValueError::TooLarge)?;
+        Ok(())
+    }
 }
 
 fn textcat(values: &Values<'_>) -> Result<ArrayRef> {
@@ -102,7 +112,7 @@ fn textcat(values: &Values<'_>) -> Result<ArrayRef> {
     let bytes = |texts: &StringArray| {
         texts.offsets().last().zip(texts.offsets().first()).map(|(end, start)| (end - start) as usize)
     };
-    make_room(&mut 0, bytes(left).zip(bytes(right)).map(|(left, right)| left + right))?;
+    Room::of(values.arguments).take(bytes(left).zip(bytes(right)).map(|(left, right)| left + right))?;
     Ok(Arc::new(concat_elements_utf8(left, right)?))
 }
 
@@ -110,20 +120,20 @@ fn replace(values: &Values<'_>) -> Result<ArrayRef> {
     let texts = [values.array(0)?, values.array(1)?, values.array(2)?];
     let texts = texts.iter().map(|texts| cast(texts, &DataType::Utf8)).collect::<Result<Vec<_>, _>>()?;
     let [text, from, to] = [0, 1, 2].map(|place| texts[place].as_string::<i32>());
-    let (mut total, mut out) = (0, StringBuilder::new());
+    let (mut room, mut out) = (Room::of(values.arguments), StringBuilder::new());
     for ((text, from), to) in text.iter().zip(from).zip(to) {
         let (Some(text), Some(from), Some(to)) = (text, from, to) else {
             out.append_null();
             continue;
         };
         if from.is_empty() {
-            make_room(&mut total, Some(text.len()))?;
+            room.take(Some(text.len()))?;
             out.append_value(text);
             continue;
         }
         let added =
             if to.len() > from.len() { text.matches(from).count().checked_mul(to.len() - from.len()) } else { Some(0) };
-        make_room(&mut total, added.and_then(|added| added.checked_add(text.len())))?;
+        room.take(added.and_then(|added| added.checked_add(text.len())))?;
         out.append_value(text.replace(from, to));
     }
     Ok(Arc::new(out.finish()))
@@ -131,14 +141,14 @@ fn replace(values: &Values<'_>) -> Result<ArrayRef> {
 
 fn repeat(values: &Values<'_>) -> Result<ArrayRef> {
     let (texts, counts) = (cast(&values.array(0)?, &DataType::Utf8)?, cast(&values.array(1)?, &DataType::Int64)?);
-    let (mut total, mut out) = (0, StringBuilder::new());
+    let (mut room, mut out) = (Room::of(values.arguments), StringBuilder::new());
     for (text, count) in texts.as_string::<i32>().iter().zip(counts.as_primitive::<Int64Type>()) {
         let (Some(text), Some(count)) = (text, count) else {
             out.append_null();
             continue;
         };
         let count = usize::try_from(count).unwrap_or(0);
-        make_room(&mut total, text.len().checked_mul(count))?;
+        room.take(text.len().checked_mul(count))?;
         out.append_value(text.repeat(count));
     }
     Ok(Arc::new(out.finish()))
@@ -151,7 +161,7 @@ fn pad(values: &Values<'_>, is_left: bool) -> Result<ArrayRef> {
         _ => None,
     };
     let (texts, fills) = (texts.as_string::<i32>(), fills.as_ref().map(|fills| fills.as_string::<i32>()));
-    let (mut total, mut out) = (0, StringBuilder::new());
+    let (mut room, mut out) = (Room::of(values.arguments), StringBuilder::new());
     for (row, length) in lengths.as_primitive::<Int64Type>().iter().enumerate() {
         let fill = fills.map_or(Some(" "), |fills| fills.is_valid(row).then(|| fills.value(row)));
         let (true, Some(length), Some(fill)) = (texts.is_valid(row), length, fill) else {
@@ -160,7 +170,7 @@ fn pad(values: &Values<'_>, is_left: bool) -> Result<ArrayRef> {
         };
         let (text, length) = (texts.value(row), usize::try_from(length).unwrap_or(0));
         let missing = length.saturating_sub(text.chars().count());
-        make_room(&mut total, missing.checked_mul(4).and_then(|bytes| bytes.checked_add(text.len())))?;
+        room.take(missing.checked_mul(4).and_then(|bytes| bytes.checked_add(text.len())))?;
         let kept = text.chars().take(length);
         let filling = fill.chars().cycle().take(if fill.is_empty() { 0 } else { missing });
         out.append_value(if is_left { filling.chain(kept).collect::<String>() } else { kept.chain(filling).collect() });
@@ -205,7 +215,7 @@ impl ScalarUDFImpl for Joining {
             ("concat_ws", Some(separator)) => bytes_of(separator, rows).saturating_mul(arguments.args.len()),
             _ => 0,
         };
-        make_room(&mut 0, bytes.checked_add(separators))?;
+        Room::of(&arguments.args).take(bytes.checked_add(separators))?;
         self.0.invoke_with_args(arguments)
     }
 }

@@ -35,9 +35,8 @@ impl TableFunctionImpl for Evaluating {
 
 /// The value of an expression of no columns; whole numbers as the one type that the functions take.
 fn evaluated(expression: &Expr, session: &dyn Session) -> Result<Expr> {
-    if let Expr::Literal(value, metadata) = expression {
-        let value = if value.data_type().is_integer() { value.cast_to(&DataType::Int64)? } else { value.clone() };
-        return Ok(Expr::Literal(value, metadata.clone()));
+    if let Expr::Literal(value, _) = expression {
+        return literal(value.clone());
     }
     // Its value is not there yet when the table's columns must be known.
     if expression.exists(|part| Ok(matches!(part, Expr::Placeholder(_) | Expr::ScalarSubquery(_))))? {
@@ -47,6 +46,14 @@ fn evaluated(expression: &Expr, session: &dyn Session) -> Result<Expr> {
     let options = RecordBatchOptions::new().with_row_count(Some(1));
     let row = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?;
     let value = ScalarValue::try_from_array(&physical.evaluate(&row)?.into_array(1)?, 0)?;
-    let value = if value.data_type().is_integer() { value.cast_to(&DataType::Int64)? } else { value };
+    literal(value)
+}
+
+fn literal(value: ScalarValue) -> Result<Expr> {
+    let value = match value {
+        null if null.is_null() => ScalarValue::Null,
+        number if number.data_type().is_integer() => number.cast_to(&DataType::Int64)?,
+        value => value,
+    };
     Ok(Expr::Literal(value, None))
 }

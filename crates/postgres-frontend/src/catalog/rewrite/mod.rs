@@ -110,38 +110,34 @@ fn names(expression: &mut Expr) {
 
 /// `OPERATOR(pg_catalog.~)` is `~`.
 fn operators(expression: &mut Expr) {
-    match expression {
-        Expr::BinaryOp { op, .. } => {
-            let BinaryOperator::PGCustomBinaryOperator(parts) = op else { return };
-            let ([schema, symbol], true) = (parts.as_slice(), parts.len() == 2) else { return };
-            if schema.trim_matches('"') != "pg_catalog" {
-                return;
-            }
-            *op = match symbol.as_str() {
-                "~" => BinaryOperator::PGRegexMatch,
-                "~*" => BinaryOperator::PGRegexIMatch,
-                "!~" => BinaryOperator::PGRegexNotMatch,
-                "!~*" => BinaryOperator::PGRegexNotIMatch,
-                "~~" => BinaryOperator::PGLikeMatch,
-                "~~*" => BinaryOperator::PGILikeMatch,
-                "!~~" => BinaryOperator::PGNotLikeMatch,
-                "!~~*" => BinaryOperator::PGNotILikeMatch,
-                "=" => BinaryOperator::Eq,
-                "<>" => BinaryOperator::NotEq,
-                "<" => BinaryOperator::Lt,
-                "<=" => BinaryOperator::LtEq,
-                ">" => BinaryOperator::Gt,
-                ">=" => BinaryOperator::GtEq,
-                "+" => BinaryOperator::Plus,
-                "-" => BinaryOperator::Minus,
-                "*" => BinaryOperator::Multiply,
-                "/" => BinaryOperator::Divide,
-                "||" => BinaryOperator::StringConcat,
-                _ => return,
-            };
-        }
-        _ => {}
+    let Expr::BinaryOp { op, .. } = expression else { return };
+    let BinaryOperator::PGCustomBinaryOperator(parts) = op else { return };
+    let ([schema, symbol], true) = (parts.as_slice(), parts.len() == 2) else { return };
+    if schema.trim_matches('"') != "pg_catalog" {
+        return;
     }
+    *op = match symbol.as_str() {
+        "~" => BinaryOperator::PGRegexMatch,
+        "~*" => BinaryOperator::PGRegexIMatch,
+        "!~" => BinaryOperator::PGRegexNotMatch,
+        "!~*" => BinaryOperator::PGRegexNotIMatch,
+        "~~" => BinaryOperator::PGLikeMatch,
+        "~~*" => BinaryOperator::PGILikeMatch,
+        "!~~" => BinaryOperator::PGNotLikeMatch,
+        "!~~*" => BinaryOperator::PGNotILikeMatch,
+        "=" => BinaryOperator::Eq,
+        "<>" => BinaryOperator::NotEq,
+        "<" => BinaryOperator::Lt,
+        "<=" => BinaryOperator::LtEq,
+        ">" => BinaryOperator::Gt,
+        ">=" => BinaryOperator::GtEq,
+        "+" => BinaryOperator::Plus,
+        "-" => BinaryOperator::Minus,
+        "*" => BinaryOperator::Multiply,
+        "/" => BinaryOperator::Divide,
+        "||" => BinaryOperator::StringConcat,
+        _ => return,
+    };
 }
 
 /// `LIKE p ESCAPE '/'` as `LIKE q`, where q has backslashes in place of the slashes.
