@@ -227,3 +227,25 @@ fn bytes_of(argument: &ColumnarValue, rows: usize) -> usize {
         ColumnarValue::Array(array) => array.to_data().get_slice_memory_size().unwrap_or(usize::MAX),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::StringArray;
+    use datafusion::logical_expr::ColumnarValue;
+    use datafusion::scalar::ScalarValue;
+
+    use super::{BYTES_MAX, CONSTANT_BYTES_MAX, Room};
+
+    #[test]
+    fn room_is_bounded() {
+        let constant = ColumnarValue::Scalar(ScalarValue::from("x"));
+        let column = ColumnarValue::Array(Arc::new(StringArray::from(vec!["x"])));
+        for (arguments, most) in [(vec![constant.clone()], CONSTANT_BYTES_MAX), (vec![constant, column], BYTES_MAX)] {
+            let mut room = Room::of(&arguments);
+            assert!(room.take(Some(most - 1)).is_ok() && room.take(Some(1)).is_ok());
+            assert!(room.take(Some(1)).is_err() && room.take(None).is_err());
+        }
+    }
+}
