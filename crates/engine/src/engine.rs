@@ -7,12 +7,10 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use dataflow::Runtime;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use parking_lot::RwLock;
+use state::Budget;
 
 use crate::pool::Pool;
 use crate::{Catalog, Error, Extension, Session, SessionInfo, Settings, SqlState};
-
-/// Of the memory that was allowed, what queries may take for sorts, joins and groups: one part in this.
-const QUERY_MEMORY_PART: u64 = 4;
 
 /// Threads for queries, at least: one long query shall not be alone with a single thread.
 const QUERY_THREADS_MIN: usize = 2;
@@ -32,6 +30,7 @@ pub struct Config {
 pub struct Engine {
     catalog: Catalog,
     runtime: Runtime,
+    budget: Budget,
     environment: Arc<RuntimeEnv>,
     pool: Arc<Pool>,
     extensions: RwLock<Vec<Arc<dyn Extension>>>,
@@ -45,12 +44,14 @@ impl Engine {
     /// # Errors
     /// If the workers cannot be started.
     pub fn start(config: Config) -> Result<Arc<Engine>, Error> {
-        let query_bytes = usize::try_from(config.memory_bytes / QUERY_MEMORY_PART).unwrap_or(usize::MAX);
-        let environment = RuntimeEnvBuilder::new().with_memory_limit(query_bytes, 1.0).build_arc()?;
+        let budget = Budget::new(usize::try_from(config.memory_bytes).unwrap_or(usize::MAX));
+        // What bounds its memory is each statement's own.
+        let environment = RuntimeEnvBuilder::new().build_arc()?;
         let runtime = Runtime::start(&dataflow::Config { workers: config.workers })?;
         Ok(Arc::new(Engine {
             catalog: Catalog::default(),
             runtime,
+            budget,
             environment,
             pool: Arc::new(Pool::start(config.workers.max(QUERY_THREADS_MIN))?),
             extensions: RwLock::default(),
@@ -94,6 +95,12 @@ impl Engine {
     #[must_use]
     pub fn runtime(&self) -> &Runtime {
         &self.runtime
+    }
+
+    /// Who holds how much memory.
+    #[must_use]
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// Ends the workers. What sessions ask for afterwards is refused.

@@ -18,6 +18,7 @@ mod cancel;
 mod catalog;
 mod error;
 mod extension;
+mod memory;
 mod nearest;
 mod pool;
 mod read;
@@ -31,6 +32,7 @@ pub use extension::{Extension, SessionInfo};
 pub use outcome::{Notice, Outcome, Tag};
 pub use session::Session;
 pub use settings::{SERVER_VERSION, SERVER_VERSION_NUMBER, Settings};
+pub use state::{Account, Owner};
 pub use statement::Description;
 pub use transaction::TransactionStatus;
 

@@ -3,7 +3,7 @@
 use sql::Set;
 
 use crate::session::Session;
-use crate::{Error, Outcome, TransactionStatus};
+use crate::{Error, Outcome, SqlState, TransactionStatus};
 
 /// Sets a setting, or sets it back.
 pub(crate) fn run(session: &mut Session, set: &Set, sql: &str) -> Result<Outcome, Error> {
@@ -13,6 +13,10 @@ pub(crate) fn run(session: &mut Session, set: &Set, sql: &str) -> Result<Outcome
         // Without a transaction it would go back at once: there is only the warning.
         session.remember_local(&set.name);
         return Ok(Outcome::Done("SET".to_owned()));
+    }
+    if set.name == "transaction_isolation" && session.has_run() && settings.get(&set.name) != set.value {
+        let message = "SET TRANSACTION ISOLATION LEVEL must be called before any query";
+        return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
     }
     settings.set(&set.name, set.value.as_deref())?;
     if set.local {

@@ -3,8 +3,10 @@
 //! A line `> sql` runs in session `a`, `b> sql` in session `b`. Below it stand the notices, the
 //! rows, and the command tag or the error.
 
+mod bulk;
 mod catalog;
 mod changes;
+mod limits;
 mod parameters;
 mod queries;
 mod sources;
