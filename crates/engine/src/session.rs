@@ -238,8 +238,12 @@ impl Session {
     /// there before: computing them may fail.
     async fn end_batch(&mut self, outcome: Outcome) -> Result<Outcome, Error> {
         let outcome = match outcome {
-            Outcome::Rows { tag, schema, rows } if self.has_implicit_writes() => {
-                let batches = rows.try_collect().await?;
+            Outcome::Rows { tag, schema, mut rows } if self.has_implicit_writes() => {
+                let mut batches = Vec::new();
+                while let Some(batch) = rows.try_next().await? {
+                    self.binder.memory().take(batch.get_array_memory_size())?;
+                    batches.push(batch);
+                }
                 crate::rows::outcome(tag, schema, batches)
             }
             other => other,
