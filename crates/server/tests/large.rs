@@ -122,6 +122,24 @@ async fn a_result_of_three_gigabytes_is_streamed() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_hundred_thousand_rows_of_values_in_one_statement() -> Result<()> {
+    let large = Large::start().await?;
+    large.run("CREATE TABLE t (id INT PRIMARY KEY, price NUMERIC(20,2), day DATE, name TEXT)").await?;
+    large
+        .run("CREATE MATERIALIZED VIEW v AS SELECT day, sum(price) AS price, count(*) AS n FROM t GROUP BY day")
+        .await?;
+    let row = |id: u32| {
+        let name = if id.is_multiple_of(10) { "NULL".to_owned() } else { format!("'name ''{id}'''") };
+        format!("({id}, {}.5, DATE '2024-01-{:02}', {name})", id % 1000, 1 + id % 28)
+    };
+    let rows: Vec<String> = (0..100_000).map(row).collect();
+    large.run(&format!("INSERT INTO t VALUES {}", rows.join(", "))).await?;
+    large.expect("SELECT count(*), count(name), max(name) FROM t", &["100000", "90000", "name '99999'"]).await?;
+    large.expect("SELECT count(*), sum(n), sum(price) FROM v", &["28", "100000", "50000000.00"]).await?;
+    large.end().await
+}
+
+#[tokio::test]
 async fn a_million_rows_in_one_statement() -> Result<()> {
     let large = Large::start().await?;
     large.run("CREATE TABLE t (id BIGINT PRIMARY KEY, g BIGINT, s TEXT)").await?;
