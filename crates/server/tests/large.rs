@@ -154,6 +154,23 @@ async fn a_million_rows_in_one_statement() -> Result<()> {
 }
 
 #[tokio::test]
+async fn three_hundred_thousand_equal_rows_are_deleted_and_come_again() -> Result<()> {
+    let large = Large::start().await?;
+    large.run("CREATE TABLE t (a INT, b TEXT)").await?;
+    large.run("CREATE MATERIALIZED VIEW copies AS SELECT a, b FROM t WHERE a > 0").await?;
+    large.run("CREATE MATERIALIZED VIEW one AS SELECT DISTINCT a, b FROM t").await?;
+    for _ in 0..2 {
+        large.run("INSERT INTO t SELECT 1, 'x' FROM generate_series(1, 300000)").await?;
+        large.expect("SELECT count(*), (SELECT count(*) FROM one) FROM copies", &["300000", "1"]).await?;
+        large.run("UPDATE t SET b = 'y'").await?;
+        large.expect("SELECT count(*), min(b), (SELECT max(b) FROM one) FROM copies", &["300000", "y", "y"]).await?;
+        large.run("DELETE FROM t").await?;
+        large.expect("SELECT count(*), (SELECT count(*) FROM one) FROM copies", &["0", "0"]).await?;
+    }
+    large.end().await
+}
+
+#[tokio::test]
 async fn wide_groups_and_distinct_texts_are_maintained() -> Result<()> {
     let large = Large::start().await?;
     large.run("CREATE TABLE t (id INT PRIMARY KEY)").await?;
