@@ -104,6 +104,29 @@ async fn one_large_text_in_a_literal_is_a_statement_like_others() -> Result<()> 
     large.end().await
 }
 
+/// The rows of the view together are three times what one Arrow array of texts can hold.
+#[tokio::test]
+async fn three_thousand_matches_of_one_megabyte_are_joined_in_bounded_memory() -> Result<()> {
+    let large = Large::start().await?;
+    large.run("CREATE TABLE bodies (k INT PRIMARY KEY, body TEXT)").await?;
+    large.run("CREATE TABLE events (id INT PRIMARY KEY, k INT)").await?;
+    let view = "CREATE MATERIALIZED VIEW v AS SELECT k, count(*) AS n, sum(size) AS size FROM \
+                (SELECT e.k, length(b.body || e.id::text) AS size FROM events e JOIN bodies b ON e.k = b.k) AS j GROUP BY k";
+    large.run(view).await?;
+    large.run(&format!("INSERT INTO bodies VALUES (7, repeat('x', {MEGABYTE}))")).await?;
+    large.run("INSERT INTO events SELECT 1000 + n, 7 FROM generate_series(0, 2999) AS s(n)").await?;
+    large.expect("SELECT n, size FROM v", &["3000", "3000012000"]).await?;
+    // The other way round: one row comes, and has all the matches at once.
+    large.run("DELETE FROM bodies").await?;
+    large.expect("SELECT count(*) FROM v", &["0"]).await?;
+    large.run(&format!("INSERT INTO bodies VALUES (7, repeat('y', {MEGABYTE}))")).await?;
+    large.expect("SELECT n, size FROM v", &["3000", "3000012000"]).await?;
+    // And by a query.
+    let direct = "SELECT count(*), sum(length(b.body)) FROM events e JOIN bodies b ON e.k = b.k";
+    large.expect(direct, &["3000", "3000000000"]).await?;
+    large.end().await
+}
+
 #[tokio::test]
 async fn a_result_of_three_gigabytes_is_streamed() -> Result<()> {
     let large = Large::start().await?;
