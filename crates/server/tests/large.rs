@@ -238,6 +238,19 @@ async fn ten_thousand_statements_in_one_transaction() -> Result<()> {
     large.end().await
 }
 
+#[tokio::test]
+async fn joins_with_few_rows_of_four_hundred_million_pairs() -> Result<()> {
+    let large = Large::start().await?;
+    large.run("CREATE TABLE a (x INT PRIMARY KEY); CREATE TABLE b (y INT PRIMARY KEY)").await?;
+    large.run("CREATE MATERIALIZED VIEW v AS SELECT x, y FROM a CROSS JOIN b WHERE x * y = 35").await?;
+    large.run("INSERT INTO a SELECT n FROM generate_series(1, 20000) AS s(n)").await?;
+    large.run("INSERT INTO b SELECT n FROM generate_series(1, 20000) AS s(n)").await?;
+    large.expect("SELECT count(*), sum(x), sum(y) FROM v", &["4", "48", "48"]).await?;
+    large.run("DELETE FROM a WHERE x = 7").await?;
+    large.expect("SELECT count(*), sum(x), sum(y) FROM v", &["3", "41", "43"]).await?;
+    large.end().await
+}
+
 /// A key that all rows of both sides have: what comes is many times what there is.
 #[tokio::test]
 async fn one_hot_key_joins_in_bounded_memory() -> Result<()> {
