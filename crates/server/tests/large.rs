@@ -264,6 +264,31 @@ async fn one_hot_key_joins_in_bounded_memory() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_does_not_fit_fails_alone_while_others_are_answered() -> Result<()> {
+    let large = Large::start().await?;
+    large.run("CREATE TABLE t (n BIGINT); INSERT INTO t VALUES (1)").await?;
+    let other = large.server.connect().await?;
+    let endless = large.client.simple_query("INSERT INTO t SELECT n FROM generate_series(1, 10000000000) AS s(n)");
+    tokio::pin!(endless);
+    let mut answered = 0;
+    let refused = loop {
+        tokio::select! {
+            biased;
+            answer = &mut endless => break answer.expect_err("there are ten billion rows"),
+            answer = other.query_one("SELECT count(*) FROM t", &[]) => {
+                ensure!(answer?.get::<_, i64>(0) == 1, "rows are seen that were never committed");
+                answered += 1;
+            }
+        }
+    };
+    ensure!(refused.code() == Some(&SqlState::OUT_OF_MEMORY), "{refused:?}");
+    ensure!(answered > 0, "nobody else was answered");
+    large.run("INSERT INTO t VALUES (2)").await?;
+    large.expect("SELECT count(*) FROM t", &["2"]).await?;
+    large.end().await
+}
+
+#[tokio::test]
 async fn a_value_that_is_too_large_for_any_column_is_refused_by_name() -> Result<()> {
     let large = Large::start().await?;
     let refused = large.client.simple_query("SELECT length(repeat('0123456789', 200000000))").await;
