@@ -10,7 +10,7 @@ use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use arrow::compute;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use arrow::row::{RowConverter, SortField};
-use changes::KeyHasher;
+use changes::{BATCH_ROWS_MAX, KeyHasher};
 
 use crate::Error;
 
@@ -80,20 +80,41 @@ impl Groups {
             groups.resize(rows, 0);
             return Ok(());
         }
+        let mut hashes = std::mem::take(&mut self.hashes);
+        let assigned = match self.hasher.hash(keys, rows, &mut hashes) {
+            Ok(()) => self.assign_hashed(keys, &hashes, groups),
+            Err(error) => Err(error.into()),
+        };
+        self.hashes = hashes;
+        assigned
+    }
+
+    /// As [`Groups::assign`], where [`KeyHasher::hash`] of the keys is known already.
+    ///
+    /// # Errors
+    /// As [`Groups::assign`].
+    pub fn assign_hashed(&mut self, keys: &[ArrayRef], hashes: &[u64], groups: &mut Vec<u32>) -> Result<(), Error> {
+        groups.clear();
+        let rows = hashes.len();
+        if self.types.is_empty() {
+            return self.assign(keys, rows, groups);
+        }
         if self.len() + rows >= NO_GROUP as usize {
             return Err(Error::Arrow(arrow::error::ArrowError::ComputeError("more than 2^32 groups".into())));
         }
         let keys = keys.iter().map(with_one_nan_and_zero).collect::<Vec<_>>();
-        self.hasher.hash(&keys, rows, &mut self.hashes)?;
         groups.reserve(rows);
-        if self.hasher.is_exact() { self.assign_by_hash(&keys, groups) } else { self.assign_by_bytes(&keys, groups) }
+        if self.hasher.is_exact() {
+            self.assign_by_hash(&keys, hashes, groups)
+        } else {
+            self.assign_by_bytes(&keys, hashes, groups)
+        }
     }
 
     /// Equal hashes are equal keys; only new keys are looked at.
-    fn assign_by_hash(&mut self, keys: &[ArrayRef], groups: &mut Vec<u32>) -> Result<(), Error> {
+    fn assign_by_hash(&mut self, keys: &[ArrayRef], hashes: &[u64], groups: &mut Vec<u32>) -> Result<(), Error> {
         let mut next = self.ends.len() as u32;
         let mut new_rows = Vec::new();
-        let hashes = self.hashes.as_slice();
         match keys[0].logical_nulls().filter(|nulls| nulls.null_count() > 0) {
             None => {
                 for (row, &hash) in hashes.iter().enumerate() {
@@ -139,10 +160,10 @@ impl Groups {
     }
 
     /// Keys are compared as bytes where hashes are equal.
-    fn assign_by_bytes(&mut self, keys: &[ArrayRef], groups: &mut Vec<u32>) -> Result<(), Error> {
+    fn assign_by_bytes(&mut self, keys: &[ArrayRef], hashes: &[u64], groups: &mut Vec<u32>) -> Result<(), Error> {
         let encoded = self.converter.convert_columns(keys)?;
         let (keys, ends) = (&mut self.keys, &mut self.ends);
-        for (key, &hash) in encoded.iter().zip(&self.hashes) {
+        for (key, &hash) in encoded.iter().zip(hashes) {
             let key = key.as_ref();
             let next = ends.len() as u32;
             let group = self.table.find_or_insert(hash, next, |group| slice_of(keys, ends, group) == key);
@@ -155,7 +176,19 @@ impl Groups {
         Ok(())
     }
 
-    /// The key columns of `groups`.
+    /// Bytes held for keys; quick to ask.
+    #[must_use]
+    pub fn state_bytes(&self) -> usize {
+        let ends = self.ends.capacity() * size_of::<usize>();
+        self.keys.capacity() + ends + self.hashes.capacity() * size_of::<u64>() + self.table.bytes()
+    }
+
+    /// `groups` in pieces whose keys [`Groups::keys`] can form: of few rows, and of few bytes.
+    pub fn pieces<'a>(&self, groups: &'a [u32]) -> impl Iterator<Item = &'a [u32]> {
+        pieces(groups, |&group| self.key(group).len())
+    }
+
+    /// The key columns of `groups`, which are to be one of their [`Groups::pieces`].
     ///
     /// # Errors
     /// If Arrow cannot form the columns.
@@ -187,13 +220,19 @@ impl Groups {
     /// # Panics
     /// If the bytes are not such a key at all.
     pub fn assign_saved(&mut self, keys: &[&[u8]], groups: &mut Vec<u32>) -> Result<(), Error> {
-        let columns = if self.types.is_empty() {
-            Vec::new()
-        } else {
-            let parser = self.converter.parser();
-            self.converter.convert_rows(keys.iter().map(|key| parser.parse(key)))?
-        };
-        self.assign(&columns, keys.len(), groups)
+        groups.clear();
+        let mut assigned = Vec::new();
+        for keys in pieces(keys, |key| key.len()) {
+            let columns = if self.types.is_empty() {
+                Vec::new()
+            } else {
+                let parser = self.converter.parser();
+                self.converter.convert_rows(keys.iter().map(|key| parser.parse(key)))?
+            };
+            self.assign(&columns, keys.len(), &mut assigned)?;
+            groups.extend_from_slice(&assigned);
+        }
+        Ok(())
     }
 
     /// Forgets all groups but these; `kept[i]`, in ascending order, becomes `i`.
@@ -213,6 +252,25 @@ impl Groups {
         self.keys = keys;
         self.ends = ends;
     }
+}
+
+/// Bytes of values in a batch at most, but for one value that is larger.
+const BATCH_BYTES_MAX: usize = 32 << 20;
+
+/// `items` cut so that no piece has more rows or bytes than a batch should; `bytes` tells an item's.
+pub fn pieces<'a, T>(items: &'a [T], bytes: impl Fn(&T) -> usize) -> impl Iterator<Item = &'a [T]> {
+    let mut rest = items;
+    std::iter::from_fn(move || {
+        let mut total = 0;
+        let fits = |item: &&T| {
+            total += bytes(item);
+            total <= BATCH_BYTES_MAX
+        };
+        let length = rest.iter().take(BATCH_ROWS_MAX).take_while(fits).count().max(1).min(rest.len());
+        let (piece, later) = rest.split_at(length);
+        rest = later;
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 /// Arrow's row format for columns of these types.

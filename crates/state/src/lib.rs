@@ -16,7 +16,7 @@ mod shared;
 pub use checkpoint::{Delta, Saved};
 pub use chunk::Chunk;
 pub use error::Error;
-pub use groups::Groups;
+pub use groups::{Groups, pieces};
 pub use memory::{Account, Budget, Exhausted, Holding, Owner};
 pub use rows::{Identity, Pairs, RowId, Rows};
 pub use shared::{Holds, SharedRows};

@@ -61,10 +61,13 @@ pub(super) trait Accumulator {
         Ok(())
     }
 
-    /// Arguments remembered one by one.
+    /// Arguments remembered one by one; cheap to ask.
     fn values(&self) -> usize {
         0
     }
+
+    /// Bytes remembered; cheap to ask.
+    fn state_bytes(&self) -> usize;
 }
 
 /// Results of one function for some groups.
@@ -77,6 +80,12 @@ pub(super) struct Results {
 impl Results {
     pub(super) fn of(values: impl Array + 'static) -> Results {
         Results { values: Arc::new(values), failed: None }
+    }
+
+    /// Those of the `length` groups from `start` on.
+    pub(super) fn slice(&self, start: usize, length: usize) -> Results {
+        let failed = self.failed.as_ref().map(|failed| failed.slice(start, length));
+        Results { values: self.values.slice(start, length), failed }
     }
 
     /// With the places where there is no result.

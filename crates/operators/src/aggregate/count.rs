@@ -34,6 +34,10 @@ impl Accumulator for Count {
         Ok(())
     }
 
+    fn state_bytes(&self) -> usize {
+        self.counts.capacity() * size_of::<i64>()
+    }
+
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&self.counts[group as usize].to_le_bytes());
     }

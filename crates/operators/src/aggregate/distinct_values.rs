@@ -19,6 +19,7 @@ const DEAD_PAIRS_MIN: usize = 1024;
 
 pub(super) struct DistinctValues {
     accumulator: Box<dyn Accumulator>,
+    argument: DataType,
     /// Pairs of a group and a value,
     pairs: Groups,
     /// and how often each is there. Within an epoch that may be less than no times.
@@ -35,7 +36,8 @@ impl DistinctValues {
     pub(super) fn new(argument: &DataType, accumulator: Box<dyn Accumulator>) -> Result<DistinctValues, Fault> {
         Ok(DistinctValues {
             accumulator,
-            pairs: Groups::new(vec![DataType::UInt32, argument.clone()])?,
+            argument: argument.clone(),
+            pairs: new_pairs(argument)?,
             counts: Vec::new(),
             living: 0,
             unsaved: Unsaved::default(),
@@ -44,40 +46,45 @@ impl DistinctValues {
         })
     }
 
-    /// Forgets the pairs that are not there, and renames the groups of the others.
+    /// Forgets the pairs that are not there, and gives the others' groups the numbers `renamed`.
     fn compact(&mut self, all: &Groups, renamed: impl Fn(u32) -> u32) -> Result<(), Fault> {
         let is_kept = |pair: &u32| self.counts[*pair as usize] != 0;
         let kept = (0..self.counts.len() as u32).filter(is_kept).collect::<Vec<_>>();
-        let dead = (0..self.counts.len() as u32).filter(|pair| !is_kept(pair)).collect::<Vec<_>>();
-        let mut keys = self.saved_keys(&dead, all)?.into_iter();
-        // Dead pairs are asked for in their order, though not all of them.
-        let mut next = dead.into_iter();
-        self.unsaved.keep(&kept, |pair| {
-            let skipped = next.by_ref().take_while(|dead| *dead != pair).count();
-            keys.nth(skipped).expect("every dead pair has a key")
-        });
-        let columns = self.pairs.keys(&kept)?;
-        let groups = columns[0].as_primitive::<UInt32Type>().unary::<_, UInt32Type>(renamed);
-        let types = vec![DataType::UInt32, columns[1].data_type().clone()];
-        self.pairs = Groups::new(types)?;
-        self.pairs.assign(&[Arc::new(groups), columns[1].clone()], kept.len(), &mut self.assigned)?;
+        let (pairs, format) = (&self.pairs, &self.format);
+        self.unsaved.keep(&kept, |gone| saved_keys(pairs, format, gone, all))?;
+        // Pairs that are new are numbered in their order, just as `kept` and `counts` are.
+        let mut renumbered = new_pairs(&self.argument)?;
+        for piece in self.pairs.pieces(&kept) {
+            let columns = self.pairs.keys(piece)?;
+            let groups = columns[0].as_primitive::<UInt32Type>().unary::<_, UInt32Type>(&renamed);
+            renumbered.assign(&[Arc::new(groups), columns[1].clone()], piece.len(), &mut self.assigned)?;
+        }
+        self.pairs = renumbered;
         self.counts = kept.iter().map(|&pair| self.counts[pair as usize]).collect();
         Ok(())
     }
+}
 
-    /// By which checkpoints know pairs: the group's key, then the value.
-    fn saved_keys(&self, pairs: &[u32], all: &Groups) -> Result<Vec<Vec<u8>>, Fault> {
-        let columns = self.pairs.keys(pairs)?;
+/// No pairs yet of a group's number and a value of this type.
+fn new_pairs(argument: &DataType) -> Result<Groups, Fault> {
+    Ok(Groups::new(vec![DataType::UInt32, argument.clone()])?)
+}
+
+/// By which checkpoints know these of the pairs: the group's key, then the value.
+fn saved_keys(pairs: &Groups, format: &RowConverter, some: &[u32], all: &Groups) -> Result<Vec<Vec<u8>>, Fault> {
+    let mut keys = Vec::with_capacity(some.len());
+    for piece in pairs.pieces(some) {
+        let columns = pairs.keys(piece)?;
         let groups = columns[0].as_primitive::<UInt32Type>().values();
-        let values = self.format.convert_columns(&columns[1..])?;
-        let key = |(&group, value): (&u32, arrow::row::Row<'_>)| {
+        let values = format.convert_columns(&columns[1..])?;
+        for (&group, value) in groups.iter().zip(&values) {
             let mut key = Vec::new();
             write_bytes(all.key(group), &mut key);
             key.extend_from_slice(value.as_ref());
-            key
-        };
-        Ok(groups.iter().zip(&values).map(key).collect())
+            keys.push(key);
+        }
     }
+    Ok(keys)
 }
 
 impl Accumulator for DistinctValues {
@@ -140,6 +147,11 @@ impl Accumulator for DistinctValues {
         self.accumulator.keep(kept, all)
     }
 
+    fn state_bytes(&self) -> usize {
+        let counts = self.counts.capacity() * size_of::<i64>();
+        self.accumulator.state_bytes() + self.pairs.state_bytes() + counts + self.unsaved.bytes()
+    }
+
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
         self.accumulator.save(group, bytes);
     }
@@ -153,7 +165,7 @@ impl Accumulator for DistinctValues {
             delta.delete(&key);
         }
         let dirty = self.unsaved.take_dirty();
-        for (&pair, key) in dirty.iter().zip(self.saved_keys(&dirty, all)?) {
+        for (&pair, key) in dirty.iter().zip(saved_keys(&self.pairs, &self.format, &dirty, all)?) {
             let count = self.counts[pair as usize];
             if count == 0 {
                 delta.delete(&key);
@@ -175,10 +187,13 @@ impl Accumulator for DistinctValues {
         }
         let mut groups = Vec::new();
         all.assign_saved(&group_keys, &mut groups)?;
-        let parser = self.format.parser();
-        let values = self.format.convert_rows(values.iter().map(|value| parser.parse(value)))?;
-        let columns = [Arc::new(UInt32Array::from(groups)) as ArrayRef, values[0].clone()];
-        self.pairs.assign(&columns, counts.len(), &mut self.assigned)?;
+        let rows = groups.into_iter().zip(values).collect::<Vec<_>>();
+        for piece in state::pieces(&rows, |(_, value)| value.len()) {
+            let parser = self.format.parser();
+            let values = self.format.convert_rows(piece.iter().map(|(_, value)| parser.parse(value)))?;
+            let groups = UInt32Array::from_iter_values(piece.iter().map(|(group, _)| *group));
+            self.pairs.assign(&[Arc::new(groups), values[0].clone()], piece.len(), &mut self.assigned)?;
+        }
         (0..counts.len() as u32).for_each(|pair| self.unsaved.set_saved(pair));
         self.living = counts.len();
         self.counts = counts;

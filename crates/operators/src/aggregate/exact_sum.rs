@@ -233,6 +233,10 @@ where
         Ok(())
     }
 
+    fn state_bytes(&self) -> usize {
+        self.sums.capacity() * size_of::<Sum>()
+    }
+
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
         let sum = self.sums[group as usize];
         bytes.extend_from_slice(&sum.low.to_le_bytes());

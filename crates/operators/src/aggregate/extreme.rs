@@ -110,7 +110,7 @@ impl Of {
         if append_only {
             Box::new(Best::<N> { of: self, best: Vec::new() })
         } else {
-            Box::new(All::<N> { of: self, all: Vec::new() })
+            Box::new(All::<N> { of: self, all: Vec::new(), different: 0 })
         }
     }
 
@@ -173,6 +173,10 @@ impl<N: Number> Accumulator for Best<N> {
         Ok(())
     }
 
+    fn state_bytes(&self) -> usize {
+        self.best.capacity() * size_of::<Option<N::Key>>()
+    }
+
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
         let best = self.best[group as usize];
         bytes.push(u8::from(best.is_some()));
@@ -195,6 +199,8 @@ impl<N: Number> Accumulator for Best<N> {
 struct All<N: Number> {
     of: Of,
     all: Vec<Multiset<N::Key>>,
+    /// How many different values the groups have together.
+    different: usize,
 }
 
 impl<N: Number> Accumulator for All<N> {
@@ -205,9 +211,9 @@ impl<N: Number> Accumulator for All<N> {
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
         let argument = argument.expect("min and max have an argument").to_data();
         let values = argument.buffer::<N>(0);
-        let all = self.all.as_mut_slice();
+        let (all, different) = (self.all.as_mut_slice(), &mut self.different);
         for_each_row(groups, argument.nulls(), diffs, |group, row, diff| {
-            all[group].add(&values[row].key(), diff, |key| *key);
+            *different = different.strict_add_signed(all[group].add(&values[row].key(), diff, |key| *key));
         });
         Ok(())
     }
@@ -223,7 +229,12 @@ impl<N: Number> Accumulator for All<N> {
 
     fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
         self.all = kept.iter().map(|&group| std::mem::take(&mut self.all[group as usize])).collect();
+        self.different = self.all.iter().map(Multiset::len).sum();
         Ok(())
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.all.capacity() * size_of::<Multiset<N::Key>>() + self.different * size_of::<(N::Key, i64)>()
     }
 
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
@@ -240,12 +251,13 @@ impl<N: Number> Accumulator for All<N> {
         for _ in 0..length {
             let key = N::read(bytes)?.key();
             let count = i64::from_le_bytes(read(bytes)?);
-            self.all[group as usize].add(&key, count, |key| *key);
+            let more = self.all[group as usize].add(&key, count, |key| *key);
+            self.different = self.different.strict_add_signed(more);
         }
         Ok(())
     }
 
     fn values(&self) -> usize {
-        self.all.iter().map(Multiset::len).sum()
+        self.different
     }
 }

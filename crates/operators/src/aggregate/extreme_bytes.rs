@@ -19,7 +19,11 @@ use crate::Fault;
 /// If the type has no order.
 pub(super) fn extreme(argument: &DataType, is_maximum: bool, append_only: bool) -> Result<Box<dyn Accumulator>, Fault> {
     let of = Of { format: Format::new(argument)?, is_maximum };
-    Ok(if append_only { Box::new(Best { of, best: Vec::new() }) } else { Box::new(All { of, all: Vec::new() }) })
+    Ok(if append_only {
+        Box::new(Best { of, best: Vec::new(), bytes: 0 })
+    } else {
+        Box::new(All { of, all: Vec::new(), different: 0, bytes: 0 })
+    })
 }
 
 /// Which extreme, of what.
@@ -129,6 +133,8 @@ impl Format {
 struct Best {
     of: Of,
     best: Vec<Option<Vec<u8>>>,
+    /// How long the values are together.
+    bytes: usize,
 }
 
 impl Accumulator for Best {
@@ -138,16 +144,20 @@ impl Accumulator for Best {
 
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
         let argument = argument.expect("min and max have an argument");
-        let (best, is_maximum) = (self.best.as_mut_slice(), self.of.is_maximum);
+        let (best, bytes, is_maximum) = (self.best.as_mut_slice(), &mut self.bytes, self.of.is_maximum);
         self.of.format.for_each_row(groups, argument, diffs, |group, value, _| match &mut best[group] {
             Some(best) => {
                 let is_better = if is_maximum { value > best.as_slice() } else { value < best.as_slice() };
                 if is_better {
+                    *bytes = *bytes + value.len() - best.len();
                     best.clear();
                     best.extend_from_slice(value);
                 }
             }
-            none => *none = Some(value.to_vec()),
+            none => {
+                *bytes += value.len();
+                *none = Some(value.to_vec());
+            }
         })
     }
 
@@ -157,7 +167,12 @@ impl Accumulator for Best {
 
     fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
         self.best = kept.iter().map(|&group| self.best[group as usize].take()).collect();
+        self.bytes = self.best.iter().flatten().map(Vec::len).sum();
         Ok(())
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.best.capacity() * size_of::<Option<Vec<u8>>>() + self.bytes
     }
 
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
@@ -174,7 +189,11 @@ impl Accumulator for Best {
             [1] => Some(read_bytes(bytes)?.to_vec()),
             _ => return Err(damaged()),
         };
-        self.best[group as usize].as_deref().map_or(Ok(()), |value| self.of.format.check(value))
+        let Some(value) = self.best[group as usize].as_deref() else {
+            return Ok(());
+        };
+        self.bytes += value.len();
+        self.of.format.check(value)
     }
 }
 
@@ -182,6 +201,17 @@ impl Accumulator for Best {
 struct All {
     of: Of,
     all: Vec<Multiset<Box<[u8]>>>,
+    /// How many different values the groups have together,
+    different: usize,
+    /// and how long those are.
+    bytes: usize,
+}
+
+/// Adds a value to a group's, and what that makes more or less to `different` and `bytes`.
+fn add(values: &mut Multiset<Box<[u8]>>, value: &[u8], diff: i64, different: &mut usize, bytes: &mut usize) {
+    let more = values.add(value, diff, |value| Box::from(value));
+    *different = different.strict_add_signed(more);
+    *bytes = bytes.strict_add_signed(more * value.len().cast_signed());
 }
 
 impl Accumulator for All {
@@ -191,9 +221,9 @@ impl Accumulator for All {
 
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
         let argument = argument.expect("min and max have an argument");
-        let all = self.all.as_mut_slice();
+        let (all, different, bytes) = (self.all.as_mut_slice(), &mut self.different, &mut self.bytes);
         self.of.format.for_each_row(groups, argument, diffs, |group, value, diff| {
-            all[group].add(value, diff, |value| Box::from(value));
+            add(&mut all[group], value, diff, different, bytes);
         })
     }
 
@@ -207,7 +237,14 @@ impl Accumulator for All {
 
     fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
         self.all = kept.iter().map(|&group| std::mem::take(&mut self.all[group as usize])).collect();
+        self.different = self.all.iter().map(Multiset::len).sum();
+        self.bytes = self.all.iter().flat_map(Multiset::iter).map(|(value, _)| value.len()).sum();
         Ok(())
+    }
+
+    fn state_bytes(&self) -> usize {
+        let each = size_of::<(Box<[u8]>, i64)>();
+        self.all.capacity() * size_of::<Multiset<Box<[u8]>>>() + self.different * each + self.bytes
     }
 
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
@@ -225,12 +262,12 @@ impl Accumulator for All {
             let value = read_bytes(bytes)?;
             self.of.format.check(value)?;
             let count = i64::from_le_bytes(read(bytes)?);
-            self.all[group as usize].add(value, count, |value| Box::from(value));
+            add(&mut self.all[group as usize], value, count, &mut self.different, &mut self.bytes);
         }
         Ok(())
     }
 
     fn values(&self) -> usize {
-        self.all.iter().map(Multiset::len).sum()
+        self.different
     }
 }

@@ -212,6 +212,10 @@ impl Accumulator for FloatSum {
         Ok(())
     }
 
+    fn state_bytes(&self) -> usize {
+        self.sums.capacity() * size_of::<Sum>() + self.special.allocation_size()
+    }
+
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
         let sum = self.sums[group as usize];
         let special = self.special.get(&group).copied().unwrap_or_default();

@@ -7,7 +7,7 @@
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute;
 use arrow::datatypes::SchemaRef;
-use changes::{BATCH_ROWS_MAX, ChangeBatch, Diffs, Epoch};
+use changes::{ChangeBatch, Diffs, Epoch};
 use datafusion::error::DataFusionError;
 use state::{Delta, Groups, Saved};
 
@@ -67,6 +67,16 @@ struct GroupState {
 struct Before {
     groups: Vec<u32>,
     results: Vec<Results>,
+}
+
+impl Before {
+    /// The part that begins at `start` and is of `groups`.
+    fn slice(&self, start: usize, groups: &[u32]) -> Before {
+        Before {
+            groups: groups.to_vec(),
+            results: self.results.iter().map(|results| results.slice(start, groups.len())).collect(),
+        }
+    }
 }
 
 /// One function, and where its input is.
@@ -191,7 +201,9 @@ impl Aggregate {
         for call in &mut self.calls {
             call.accumulator.keep(&kept, &self.groups)?;
         }
-        self.unsaved.keep(&kept, |group| self.groups.key(group).to_vec());
+        let groups = &self.groups;
+        let keys = |gone: &[u32]| Ok(gone.iter().map(|&group| groups.key(group).to_vec()).collect());
+        self.unsaved.keep::<Fault>(&kept, keys)?;
         self.groups.keep(&kept);
         self.states = kept_of(&self.states, &kept);
         Ok(())
@@ -236,9 +248,13 @@ impl Operator for Aggregate {
             call.accumulator.settle(&touched, &self.groups)?;
         }
         for before in &before {
-            self.put_changed(before, output)?;
+            let mut start = 0;
+            for groups in self.groups.pieces(&before.groups) {
+                self.put_changed(&before.slice(start, groups), output)?;
+                start += groups.len();
+            }
         }
-        for groups in fresh.chunks(BATCH_ROWS_MAX) {
+        for groups in self.groups.pieces(&fresh) {
             self.put_fresh(groups, output)?;
         }
         for group in touched {
@@ -264,6 +280,12 @@ impl Operator for Aggregate {
         let is_lasting_one_empty = self.has_lasting_group && self.states[0].exists && self.states[0].rows == 0;
         let values = self.calls.iter().map(|call| call.accumulator.values()).sum::<usize>();
         self.existing - usize::from(is_lasting_one_empty) + values
+    }
+
+    fn state_bytes(&self) -> usize {
+        let calls = self.calls.iter().map(|call| call.accumulator.state_bytes()).sum::<usize>();
+        let states = self.states.capacity() * size_of::<GroupState>();
+        self.groups.state_bytes() + states + calls + self.unsaved.bytes()
     }
 }
 

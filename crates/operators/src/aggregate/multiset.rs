@@ -21,8 +21,9 @@ impl<K> Default for Multiset<K> {
 }
 
 impl<K: Ord> Multiset<K> {
-    /// Adds a value `diff` times. `own` makes a key of it if it is new.
-    pub(super) fn add<Q: Ord + ?Sized>(&mut self, value: &Q, diff: i64, own: impl FnOnce(&Q) -> K)
+    /// Adds a value `diff` times. `own` makes a key of it if it is new. Returns by how many more
+    /// different values there are: one, none or one less.
+    pub(super) fn add<Q: Ord + ?Sized>(&mut self, value: &Q, diff: i64, own: impl FnOnce(&Q) -> K) -> isize
     where
         K: Borrow<Q>,
     {
@@ -30,29 +31,35 @@ impl<K: Ord> Multiset<K> {
             Multiset::Few(few) => match few.binary_search_by(|(key, _)| key.borrow().cmp(value)) {
                 Ok(place) => {
                     few[place].1 += diff;
-                    if few[place].1 == 0 {
-                        few.remove(place);
+                    if few[place].1 != 0 {
+                        return 0;
                     }
+                    few.remove(place);
+                    -1
                 }
                 Err(place) => {
                     few.insert(place, (own(value), diff));
                     if few.len() > FEW_MAX {
                         *self = Multiset::Many(std::mem::take(few).into_iter().collect());
                     }
+                    1
                 }
             },
             Multiset::Many(many) => match many.get_mut(value) {
                 Some(count) => {
                     *count += diff;
-                    if *count == 0 {
-                        many.remove(value);
-                        if many.is_empty() {
-                            *self = Multiset::default();
-                        }
+                    if *count != 0 {
+                        return 0;
                     }
+                    many.remove(value);
+                    if many.is_empty() {
+                        *self = Multiset::default();
+                    }
+                    -1
                 }
                 None => {
                     many.insert(own(value), diff);
+                    1
                 }
             },
         }
@@ -69,7 +76,7 @@ impl<K: Ord> Multiset<K> {
         }
     }
 
-    /// How many different values.
+    /// How many different values; cheap to ask.
     pub(super) fn len(&self) -> usize {
         match self {
             Multiset::Few(few) => few.len(),
@@ -95,7 +102,11 @@ mod tests {
     #[test]
     fn first_and_last_follow_what_comes_and_goes() {
         let mut values = Multiset::<i64>::default();
-        let add = |values: &mut Multiset<i64>, value: i64, diff| values.add(&value, diff, |value| *value);
+        let mut length = 0;
+        let mut add = |values: &mut Multiset<i64>, value: i64, diff| {
+            length += values.add(&value, diff, |value| *value);
+            assert_eq!(length, values.len().cast_signed());
+        };
         // A value that goes before it comes is not there.
         add(&mut values, -7, -1);
         for value in 0..100 {

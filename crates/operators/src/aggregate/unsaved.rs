@@ -10,6 +10,8 @@ pub(super) struct Unsaved {
     dirty: Vec<u32>,
     /// The saved keys of things that are forgotten.
     gone: Vec<Vec<u8>>,
+    /// How long those are together.
+    gone_bytes: usize,
 }
 
 impl Unsaved {
@@ -46,22 +48,38 @@ impl Unsaved {
 
     /// The saved keys that are to be removed, before any is written.
     pub(super) fn take_gone(&mut self) -> Vec<Vec<u8>> {
+        self.gone_bytes = 0;
         std::mem::take(&mut self.gone)
     }
 
-    /// Forgets all but `kept`, in ascending order; `kept[i]` becomes `i`. `key` gives the saved
-    /// key of one that is forgotten.
-    pub(super) fn keep(&mut self, kept: &[u32], mut key: impl FnMut(u32) -> Vec<u8>) {
+    /// Bytes remembered; cheap to ask.
+    pub(super) fn bytes(&self) -> usize {
+        let gone = self.gone.capacity() * size_of::<Vec<u8>>() + self.gone_bytes;
+        self.flags.capacity() + self.dirty.capacity() * size_of::<u32>() + gone
+    }
+
+    /// Forgets all but `kept`, in ascending order; `kept[i]` becomes `i`. `keys` gives the saved
+    /// keys of those that are forgotten and were saved.
+    pub(super) fn keep<E>(
+        &mut self,
+        kept: &[u32],
+        keys: impl FnOnce(&[u32]) -> Result<Vec<Vec<u8>>, E>,
+    ) -> Result<(), E> {
         let flags = std::mem::take(&mut self.flags);
         let mut next = kept.iter().copied().peekable();
+        let mut forgotten = Vec::new();
         for (number, flag) in (0u32..).zip(&flags) {
             if next.next_if_eq(&number).is_some() {
                 self.flags.push(*flag);
             } else if flag & SAVED != 0 {
-                self.gone.push(key(number));
+                forgotten.push(number);
             }
         }
+        let gone = keys(&forgotten)?;
+        self.gone_bytes += gone.iter().map(Vec::len).sum::<usize>();
+        self.gone.extend(gone);
         let is_dirty = |place: &usize| self.flags[*place] & DIRTY != 0;
         self.dirty = (0..self.flags.len()).filter(is_dirty).map(|place| place as u32).collect();
+        Ok(())
     }
 }

@@ -49,6 +49,10 @@ impl Table {
         }
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.slots.len() * size_of::<Slot>()
+    }
+
     /// Gives each group the number `renamed[group]`, or forgets it where that is [`NO_GROUP`].
     pub(super) fn rename(&mut self, kept: usize, renamed: &[u32]) {
         let slots = (kept * 8 / 5 + 1).next_power_of_two().max(16);
