@@ -12,6 +12,6 @@ mod wire;
 pub use batch::{BATCH_ROWS_MAX, ChangeBatch, concat};
 pub use diffs::Diffs;
 pub use epoch::Epoch;
-pub use hash::{KeyHasher, partition_of};
+pub use hash::{KeyHasher, VIRTUAL_NODES, partition_of, virtual_node};
 pub use row_error::RowError;
 pub use wire::{WireError, decode, encode};

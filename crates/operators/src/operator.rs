@@ -50,6 +50,11 @@ pub trait Operator {
     fn state_rows(&self) -> usize {
         0
     }
+
+    /// Bytes remembered, as far as they are counted; cheap to ask.
+    fn state_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Where an operator puts what it makes.
