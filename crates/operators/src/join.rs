@@ -202,7 +202,10 @@ impl Join {
                 (changes, probe)
             }
         };
-        other.rows.next_pairs(&mut probe, output.room().rows, pairs)?;
+        // A wide row may meet many: no more of it is put out at once than one batch may hold.
+        let room = output.room();
+        let by_bytes = (room.bytes / changes::widest_row(changes.rows().columns()).max(1)).max(1);
+        other.rows.next_pairs(&mut probe, room.rows.min(by_bytes), pairs)?;
         let found = Portion { side: meeting.side, changes: &changes, rows: &pairs.rows, ids: &pairs.ids };
         match &mut self.residual {
             None => put_pairs(&self.schema, &self.output, &self.sides, &found, output)?,
