@@ -9,6 +9,7 @@
 //! one is done: both sides stay as they are while a meeting is in hand.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
@@ -40,8 +41,6 @@ pub struct Join {
     meetings: VecDeque<Meeting>,
     /// The epoch that is complete but for meetings and deferred deletions.
     closing: Option<Epoch>,
-    /// Kept for its memory.
-    pairs: Pairs,
 }
 
 /// One input.
@@ -63,8 +62,23 @@ struct Meeting {
     changes: ChangeBatch,
     /// The first change that is not being looked up yet.
     next: usize,
-    /// Those that are, and how far that has come.
-    probed: Option<(ChangeBatch, Probe)>,
+    probed: Option<Probed>,
+}
+
+/// Changes that are being looked up, and how far that has come.
+struct Probed {
+    changes: ChangeBatch,
+    probe: Probe,
+    /// Pairs that were found, of which so many have been put out: rows may be too wide for all at once.
+    pairs: Pairs,
+    put: usize,
+}
+
+impl Probed {
+    /// The pairs that are still to be put out. The changes are of `side`.
+    fn portion(&self, side: usize) -> Portion<'_> {
+        Portion { side, changes: &self.changes, rows: &self.pairs.rows[self.put..], ids: &self.pairs.ids[self.put..] }
+    }
 }
 
 /// Pairs of a changed row and a row of the other side.
@@ -148,15 +162,7 @@ impl Join {
         let output = plan.output.iter().map(|&column| place(column)).collect();
         let all = [plan.left.schema().fields().to_vec(), plan.right.schema().fields().to_vec()].concat();
         let residual = Residual::new(&plan.residual, &Schema::new(all), place)?;
-        Ok(Join {
-            schema: plan.schema.clone(),
-            output,
-            sides,
-            residual,
-            meetings: VecDeque::new(),
-            closing: None,
-            pairs: Pairs::default(),
-        })
+        Ok(Join { schema: plan.schema.clone(), output, sides, residual, meetings: VecDeque::new(), closing: None })
     }
 
     /// Brings a side up to date, and lets what changed meet the other side. Returns the deletions of
@@ -173,25 +179,21 @@ impl Join {
 
     /// Puts out pairs of the meetings in hand until there are no more, or the output is full.
     fn meet(&mut self, output: &mut Output) -> Result<Progress, Fault> {
-        let mut pairs = std::mem::take(&mut self.pairs);
         while let Some(mut meeting) = self.meetings.pop_front() {
-            let is_done = self.put_portion(&mut meeting, &mut pairs, output)?;
-            if !is_done {
+            if !self.put_portion(&mut meeting, output)? {
                 self.meetings.push_front(meeting);
-                if output.is_full() {
-                    self.pairs = pairs;
-                    return Ok(Progress::More);
-                }
+            }
+            if output.is_full() && !self.meetings.is_empty() {
+                return Ok(Progress::More);
             }
         }
-        self.pairs = pairs;
         Ok(Progress::Done)
     }
 
     /// Puts out some of a meeting's pairs. Returns whether they were the last.
-    fn put_portion(&mut self, meeting: &mut Meeting, pairs: &mut Pairs, output: &mut Output) -> Result<bool, Fault> {
+    fn put_portion(&mut self, meeting: &mut Meeting, output: &mut Output) -> Result<bool, Fault> {
         let (side, other) = (&self.sides[meeting.side], &self.sides[1 - meeting.side]);
-        let (changes, mut probe) = match meeting.probed.take() {
+        let mut probed = match meeting.probed.take() {
             Some(probed) => probed,
             None if meeting.next == meeting.changes.len() => return Ok(true),
             None => {
@@ -199,58 +201,58 @@ impl Join {
                 let changes = meeting.changes.slice(meeting.next, length);
                 meeting.next += length;
                 let probe = other.probe(side, &changes)?;
-                (changes, probe)
+                Probed { changes, probe, pairs: Pairs::default(), put: 0 }
             }
         };
-        // A wide row may meet many: no more of it is put out at once than one batch may hold.
-        let room = output.room();
-        let by_bytes = (room.bytes / changes::widest_row(changes.rows().columns()).max(1)).max(1);
-        other.rows.next_pairs(&mut probe, room.rows.min(by_bytes), pairs)?;
-        let found = Portion { side: meeting.side, changes: &changes, rows: &pairs.rows, ids: &pairs.ids };
-        match &mut self.residual {
-            None => put_pairs(&self.schema, &self.output, &self.sides, &found, output)?,
-            Some(residual) => {
-                let (mut rows, mut ids) = (Vec::new(), Vec::new());
+        if probed.put == probed.pairs.ids.len() {
+            other.rows.next_pairs(&mut probed.probe, output.room().rows, &mut probed.pairs)?;
+            probed.put = 0;
+            if let Some(residual) = &mut self.residual {
+                let found = probed.portion(meeting.side);
+                let mut chosen = Pairs::default();
                 residual.choose(&self.sides, &found, output, |place| {
-                    rows.push(found.rows[place]);
-                    ids.push(found.ids[place]);
+                    chosen.rows.push(found.rows[place]);
+                    chosen.ids.push(found.ids[place]);
                 })?;
-                output.spend(found.rows.len() - rows.len(), 0);
-                let chosen = Portion { rows: &rows, ids: &ids, ..found };
-                put_pairs(&self.schema, &self.output, &self.sides, &chosen, output)?;
+                output.spend(found.rows.len() - chosen.rows.len(), 0);
+                probed.pairs = chosen;
             }
         }
-        if probe.is_done() {
+        probed.put += put_pairs(&self.schema, &self.output, &self.sides, &probed.portion(meeting.side), output)?;
+        if probed.put == probed.pairs.ids.len() && probed.probe.is_done() {
             return Ok(meeting.next == meeting.changes.len());
         }
-        meeting.probed = Some((changes, probe));
+        meeting.probed = Some(probed);
         Ok(false)
     }
 }
 
-/// Puts out pairs, in batches of a bounded size.
+/// Puts out pairs, in batches of a bounded size, until the output is full. Returns how many.
 fn put_pairs(
     schema: &SchemaRef,
     columns: &[(usize, usize)],
     sides: &[Side; 2],
     pairs: &Portion<'_>,
     output: &mut Output,
-) -> Result<(), Fault> {
-    for_each_batch(columns, sides, pairs, |_, columns, diffs| {
-        let options = RecordBatchOptions::new().with_row_count(Some(diffs.1));
-        output
-            .changes(ChangeBatch::new(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?, diffs.0));
-        Ok(())
-    })
+) -> Result<usize, Fault> {
+    let mut put = 0;
+    for_each_batch(columns, sides, pairs, |first, columns, (diffs, length)| {
+        let options = RecordBatchOptions::new().with_row_count(Some(length));
+        let rows = RecordBatch::try_new_with_options(schema.clone(), columns, &options)?;
+        output.changes(ChangeBatch::new(rows, diffs));
+        put = first + length;
+        Ok(if output.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    Ok(put)
 }
 
 /// The columns of pairs, in batches of a bounded size. `take` gets for each the place of its first
-/// pair, and the diffs with their number.
+/// pair, and the diffs with their number, and says whether to go on.
 fn for_each_batch(
     columns: &[(usize, usize)],
     sides: &[Side; 2],
     pairs: &Portion<'_>,
-    mut take: impl FnMut(usize, Vec<ArrayRef>, (Diffs, usize)) -> Result<(), Fault>,
+    mut take: impl FnMut(usize, Vec<ArrayRef>, (Diffs, usize)) -> Result<ControlFlow<()>, Fault>,
 ) -> Result<(), Fault> {
     let of = |wanted: usize| {
         let columns = columns.iter().filter(move |(side, _)| *side == wanted);
@@ -270,7 +272,9 @@ fn for_each_batch(
                     if *side == pairs.side { changed.next() } else { met.next().map(|met| met.slice(first, length)) };
                 column.expect("each side gave its columns")
             });
-            take(range.start + first, columns.collect(), (diffs, length))?;
+            if take(range.start + first, columns.collect(), (diffs, length))?.is_break() {
+                return Ok(());
+            }
         }
     }
     Ok(())

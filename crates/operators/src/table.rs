@@ -117,7 +117,7 @@ impl Collected {
                 assert!(batch.len() <= Bounds::BATCH.rows);
                 assert!(batch.len() == 1 || batch_bytes <= Bounds::BATCH.bytes);
                 (rows, bytes) = (rows + batch.len(), bytes + batch_bytes);
-                if batch_bytes > 1 << 20 {
+                if batch_bytes > LARGE_BYTES {
                     // Of large rows it is enough to count them.
                     *self.net.entry("large rows".to_owned()).or_default() += batch.len() as i64;
                     continue;
@@ -161,6 +161,9 @@ pub(crate) fn complete(operator: &mut impl Operator, epoch: Epoch, output: &mut 
     let progress = operator.on_epoch_complete(&Moment { epoch }, &mut output.output);
     output.finish(operator, progress)
 }
+
+/// Batches of more bytes have their rows counted, not compared.
+const LARGE_BYTES: usize = 500_000;
 
 /// So little that an operator that yields at all does so all the time.
 pub(crate) const LITTLE: Bounds = Bounds { rows: 1, bytes: 1 };

@@ -1,6 +1,7 @@
 //! What must be true of a pair beside equal keys.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
@@ -67,7 +68,7 @@ impl Residual {
                 left = left.filter(&chosen)?;
             }
             places.into_iter().for_each(&mut take);
-            Ok(())
+            Ok(ControlFlow::Continue(()))
         })
     }
 }
