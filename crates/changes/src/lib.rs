@@ -14,6 +14,6 @@ pub use batch::{ChangeBatch, concat};
 pub use bounds::{BATCH_BYTES_MAX, BATCH_ROWS_MAX, Bounds, bytes_of, widest_row};
 pub use diffs::Diffs;
 pub use epoch::Epoch;
-pub use hash::{KeyHasher, partition_of};
+pub use hash::{KeyHasher, VIRTUAL_NODES, partition_of, virtual_node};
 pub use row_error::RowError;
 pub use wire::{WireError, decode, encode};

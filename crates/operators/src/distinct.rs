@@ -54,4 +54,8 @@ impl Operator for Distinct {
     fn state_rows(&self) -> usize {
         self.groups.state_rows()
     }
+
+    fn state_bytes(&self) -> usize {
+        self.groups.state_bytes()
+    }
 }

@@ -64,6 +64,12 @@ impl Groups {
         self.ends.is_empty()
     }
 
+    /// Bytes that keys and what finds them take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.keys.len() + size_of_val(self.ends.as_slice()) + self.table.bytes()
+    }
+
     /// Replaces `groups` by the group of each of the `rows` keys, adding those not seen before.
     ///
     /// # Errors

@@ -61,10 +61,13 @@ pub(super) trait Accumulator {
         Ok(())
     }
 
-    /// Arguments remembered one by one.
+    /// Arguments remembered one by one; cheap to ask.
     fn values(&self) -> usize {
         0
     }
+
+    /// Bytes remembered, as far as they are counted; cheap to ask.
+    fn state_bytes(&self) -> usize;
 }
 
 /// Results of one function for some groups.

@@ -42,4 +42,8 @@ impl Accumulator for Count {
         self.counts[group as usize] = i64::from_le_bytes(read(bytes)?);
         Ok(())
     }
+
+    fn state_bytes(&self) -> usize {
+        size_of_val(self.counts.as_slice())
+    }
 }

@@ -188,4 +188,8 @@ impl Accumulator for DistinctValues {
     fn values(&self) -> usize {
         self.living
     }
+
+    fn state_bytes(&self) -> usize {
+        self.accumulator.state_bytes() + self.pairs.bytes() + size_of_val(self.counts.as_slice()) + self.unsaved.bytes()
+    }
 }

@@ -248,4 +248,8 @@ where
         };
         Ok(())
     }
+
+    fn state_bytes(&self) -> usize {
+        size_of_val(self.sums.as_slice())
+    }
 }

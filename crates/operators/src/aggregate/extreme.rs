@@ -110,7 +110,7 @@ impl Of {
         if append_only {
             Box::new(Best::<N> { of: self, best: Vec::new() })
         } else {
-            Box::new(All::<N> { of: self, all: Vec::new() })
+            Box::new(All::<N> { of: self, all: Vec::new(), values: 0 })
         }
     }
 
@@ -189,12 +189,18 @@ impl<N: Number> Accumulator for Best<N> {
         };
         Ok(())
     }
+
+    fn state_bytes(&self) -> usize {
+        size_of_val(self.best.as_slice())
+    }
 }
 
 /// All values of each group.
 struct All<N: Number> {
     of: Of,
     all: Vec<Multiset<N::Key>>,
+    /// How many values are in all groups together.
+    values: usize,
 }
 
 impl<N: Number> Accumulator for All<N> {
@@ -205,9 +211,10 @@ impl<N: Number> Accumulator for All<N> {
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
         let argument = argument.expect("min and max have an argument").to_data();
         let values = argument.buffer::<N>(0);
-        let all = self.all.as_mut_slice();
+        let (all, count) = (self.all.as_mut_slice(), &mut self.values);
         for_each_row(groups, argument.nulls(), diffs, |group, row, diff| {
-            all[group].add(&values[row].key(), diff, |key| *key);
+            let grown = all[group].add(&values[row].key(), diff, |key| *key);
+            *count = count.wrapping_add_signed(grown);
         });
         Ok(())
     }
@@ -223,6 +230,7 @@ impl<N: Number> Accumulator for All<N> {
 
     fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
         self.all = kept.iter().map(|&group| std::mem::take(&mut self.all[group as usize])).collect();
+        self.values = self.all.iter().map(Multiset::len).sum();
         Ok(())
     }
 
@@ -240,12 +248,17 @@ impl<N: Number> Accumulator for All<N> {
         for _ in 0..length {
             let key = N::read(bytes)?.key();
             let count = i64::from_le_bytes(read(bytes)?);
-            self.all[group as usize].add(&key, count, |key| *key);
+            let grown = self.all[group as usize].add(&key, count, |key| *key);
+            self.values = self.values.wrapping_add_signed(grown);
         }
         Ok(())
     }
 
     fn values(&self) -> usize {
-        self.all.iter().map(Multiset::len).sum()
+        self.values
+    }
+
+    fn state_bytes(&self) -> usize {
+        size_of_val(self.all.as_slice()) + self.values * size_of::<(N::Key, i64)>()
     }
 }

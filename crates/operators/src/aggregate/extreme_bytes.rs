@@ -19,7 +19,11 @@ use crate::Fault;
 /// If the type has no order.
 pub(super) fn extreme(argument: &DataType, is_maximum: bool, append_only: bool) -> Result<Box<dyn Accumulator>, Fault> {
     let of = Of { format: Format::new(argument)?, is_maximum };
-    Ok(if append_only { Box::new(Best { of, best: Vec::new() }) } else { Box::new(All { of, all: Vec::new() }) })
+    Ok(if append_only {
+        Box::new(Best { of, best: Vec::new(), value_bytes: 0 })
+    } else {
+        Box::new(All { of, all: Vec::new(), values: 0, value_bytes: 0 })
+    })
 }
 
 /// Which extreme, of what.
@@ -129,6 +133,8 @@ impl Format {
 struct Best {
     of: Of,
     best: Vec<Option<Vec<u8>>>,
+    /// Bytes of all these values together.
+    value_bytes: usize,
 }
 
 impl Accumulator for Best {
@@ -139,15 +145,20 @@ impl Accumulator for Best {
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
         let argument = argument.expect("min and max have an argument");
         let (best, is_maximum) = (self.best.as_mut_slice(), self.of.is_maximum);
+        let value_bytes = &mut self.value_bytes;
         self.of.format.for_each_row(groups, argument, diffs, |group, value, _| match &mut best[group] {
             Some(best) => {
                 let is_better = if is_maximum { value > best.as_slice() } else { value < best.as_slice() };
                 if is_better {
+                    *value_bytes = *value_bytes - best.len() + value.len();
                     best.clear();
                     best.extend_from_slice(value);
                 }
             }
-            none => *none = Some(value.to_vec()),
+            none => {
+                *value_bytes += value.len();
+                *none = Some(value.to_vec());
+            }
         })
     }
 
@@ -157,6 +168,7 @@ impl Accumulator for Best {
 
     fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
         self.best = kept.iter().map(|&group| self.best[group as usize].take()).collect();
+        self.value_bytes = self.best.iter().flatten().map(Vec::len).sum();
         Ok(())
     }
 
@@ -174,7 +186,15 @@ impl Accumulator for Best {
             [1] => Some(read_bytes(bytes)?.to_vec()),
             _ => return Err(damaged()),
         };
-        self.best[group as usize].as_deref().map_or(Ok(()), |value| self.of.format.check(value))
+        let Some(value) = self.best[group as usize].as_deref() else {
+            return Ok(());
+        };
+        self.value_bytes += value.len();
+        self.of.format.check(value)
+    }
+
+    fn state_bytes(&self) -> usize {
+        size_of_val(self.best.as_slice()) + self.value_bytes
     }
 }
 
@@ -182,6 +202,9 @@ impl Accumulator for Best {
 struct All {
     of: Of,
     all: Vec<Multiset<Box<[u8]>>>,
+    /// How many values are in all groups together, and how many bytes they are.
+    values: usize,
+    value_bytes: usize,
 }
 
 impl Accumulator for All {
@@ -191,9 +214,11 @@ impl Accumulator for All {
 
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
         let argument = argument.expect("min and max have an argument");
-        let all = self.all.as_mut_slice();
+        let (all, values, value_bytes) = (self.all.as_mut_slice(), &mut self.values, &mut self.value_bytes);
         self.of.format.for_each_row(groups, argument, diffs, |group, value, diff| {
-            all[group].add(value, diff, |value| Box::from(value));
+            let grown = all[group].add(value, diff, |value| Box::from(value));
+            *values = values.wrapping_add_signed(grown);
+            *value_bytes = value_bytes.wrapping_add_signed(grown * value.len() as isize);
         })
     }
 
@@ -207,6 +232,9 @@ impl Accumulator for All {
 
     fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
         self.all = kept.iter().map(|&group| std::mem::take(&mut self.all[group as usize])).collect();
+        let values = || self.all.iter().flat_map(Multiset::iter);
+        self.values = values().count();
+        self.value_bytes = values().map(|(value, _)| value.len()).sum();
         Ok(())
     }
 
@@ -225,12 +253,18 @@ impl Accumulator for All {
             let value = read_bytes(bytes)?;
             self.of.format.check(value)?;
             let count = i64::from_le_bytes(read(bytes)?);
-            self.all[group as usize].add(value, count, |value| Box::from(value));
+            let grown = self.all[group as usize].add(value, count, |value| Box::from(value));
+            self.values = self.values.wrapping_add_signed(grown);
+            self.value_bytes = self.value_bytes.wrapping_add_signed(grown * value.len() as isize);
         }
         Ok(())
     }
 
     fn values(&self) -> usize {
-        self.all.iter().map(Multiset::len).sum()
+        self.values
+    }
+
+    fn state_bytes(&self) -> usize {
+        size_of_val(self.all.as_slice()) + self.values * size_of::<(Box<[u8]>, i64)>() + self.value_bytes
     }
 }

@@ -237,4 +237,8 @@ impl Accumulator for FloatSum {
         }
         Ok(())
     }
+
+    fn state_bytes(&self) -> usize {
+        size_of_val(self.sums.as_slice()) + self.special.len() * size_of::<(u32, Special)>()
+    }
 }

@@ -272,6 +272,11 @@ impl Operator for Aggregate {
         let values = self.calls.iter().map(|call| call.accumulator.values()).sum::<usize>();
         self.existing - usize::from(is_lasting_one_empty) + values
     }
+
+    fn state_bytes(&self) -> usize {
+        let accumulators = self.calls.iter().map(|call| call.accumulator.state_bytes()).sum::<usize>();
+        self.groups.bytes() + size_of_val(self.states.as_slice()) + self.unsaved.bytes() + accumulators
+    }
 }
 
 fn refuse_deletes(changes: &ChangeBatch) -> Result<(), Fault> {

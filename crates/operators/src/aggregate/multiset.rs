@@ -21,8 +21,9 @@ impl<K> Default for Multiset<K> {
 }
 
 impl<K: Ord> Multiset<K> {
-    /// Adds a value `diff` times. `own` makes a key of it if it is new.
-    pub(super) fn add<Q: Ord + ?Sized>(&mut self, value: &Q, diff: i64, own: impl FnOnce(&Q) -> K)
+    /// Adds a value `diff` times. `own` makes a key of it if it is new. Returns by how much the
+    /// number of different values has grown: one, none, or minus one.
+    pub(super) fn add<Q: Ord + ?Sized>(&mut self, value: &Q, diff: i64, own: impl FnOnce(&Q) -> K) -> isize
     where
         K: Borrow<Q>,
     {
@@ -30,29 +31,35 @@ impl<K: Ord> Multiset<K> {
             Multiset::Few(few) => match few.binary_search_by(|(key, _)| key.borrow().cmp(value)) {
                 Ok(place) => {
                     few[place].1 += diff;
-                    if few[place].1 == 0 {
-                        few.remove(place);
+                    if few[place].1 != 0 {
+                        return 0;
                     }
+                    few.remove(place);
+                    -1
                 }
                 Err(place) => {
                     few.insert(place, (own(value), diff));
                     if few.len() > FEW_MAX {
                         *self = Multiset::Many(std::mem::take(few).into_iter().collect());
                     }
+                    1
                 }
             },
             Multiset::Many(many) => match many.get_mut(value) {
                 Some(count) => {
                     *count += diff;
-                    if *count == 0 {
-                        many.remove(value);
-                        if many.is_empty() {
-                            *self = Multiset::default();
-                        }
+                    if *count != 0 {
+                        return 0;
                     }
+                    many.remove(value);
+                    if many.is_empty() {
+                        *self = Multiset::default();
+                    }
+                    -1
                 }
                 None => {
                     many.insert(own(value), diff);
+                    1
                 }
             },
         }
@@ -97,13 +104,13 @@ mod tests {
         let mut values = Multiset::<i64>::default();
         let add = |values: &mut Multiset<i64>, value: i64, diff| values.add(&value, diff, |value| *value);
         // A value that goes before it comes is not there.
-        add(&mut values, -7, -1);
+        assert_eq!(add(&mut values, -7, -1), 1);
         for value in 0..100 {
             add(&mut values, value, 1);
         }
         assert_eq!((values.first(), values.last(), values.len()), (Some(&0), Some(&99), 101));
-        add(&mut values, -7, 1);
-        add(&mut values, 0, 1);
+        assert_eq!(add(&mut values, -7, 1), -1);
+        assert_eq!(add(&mut values, 0, 1), 0);
         add(&mut values, 0, -1);
         add(&mut values, 99, -1);
         assert_eq!((values.first(), values.last(), values.len()), (Some(&0), Some(&98), 99));

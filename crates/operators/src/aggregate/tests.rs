@@ -384,3 +384,29 @@ fn what_has_no_incremental_form_is_refused() {
     let message = refused("b:bool", call(Sum, Some(0), DataType::Int64));
     assert_eq!(message, "This feature is not implemented: sum(Boolean) as Int64 in a materialized view");
 }
+
+#[test]
+fn rows_and_bytes_of_state_follow_the_values_that_come_and_go() {
+    let calls = || vec![call(Min, Some(1), DataType::Utf8), call(Max, Some(2), DataType::Int64)];
+    let plan = plan("k:int t:text v:int", CHANGING, &[0], calls());
+    let mut aggregate = Aggregate::new(&plan, true).expect("an aggregate");
+    let mut output = Collected::default();
+    let mut epoch = Epoch::ZERO;
+    let mut after = |rows: &[(i64, &str)]| {
+        let changes = crate::table::batch(plan.input.schema(), rows);
+        epoch = epoch.next();
+        feed(&mut aggregate, Port(0), epoch, changes, &mut output).expect("takes changes");
+        complete(&mut aggregate, epoch, &mut output).expect("completes");
+        (aggregate.state_rows(), aggregate.state_bytes())
+    };
+    let text = "x".repeat(1000);
+    let [one, equal, other] = [format!("1 {text} 5"), format!("1 {text} 5"), format!("1 {text}y 5")];
+    let (rows, bytes) = after(&[(1, &one)]);
+    assert!(rows == 3 && bytes > 1000, "{rows} rows, {bytes} bytes");
+    assert_eq!(after(&[(1, &equal)]), (3, bytes));
+    let (rows, more) = after(&[(1, &other)]);
+    assert!(rows == 4 && more > bytes + 1000, "{rows} rows, {more} bytes");
+    assert_eq!(after(&[(-1, &other)]), (3, bytes));
+    let (rows, least) = after(&[(-2, &one)]);
+    assert!(rows == 0 && least + 1000 < bytes, "{rows} rows, {least} bytes");
+}

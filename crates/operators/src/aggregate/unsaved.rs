@@ -49,6 +49,11 @@ impl Unsaved {
         std::mem::take(&mut self.gone)
     }
 
+    /// Bytes that the flags take.
+    pub(super) fn bytes(&self) -> usize {
+        self.flags.len() + size_of_val(self.dirty.as_slice())
+    }
+
     /// Forgets all but `kept`, in ascending order; `kept[i]` becomes `i`. `key` gives the saved
     /// key of one that is forgotten.
     pub(super) fn keep(&mut self, kept: &[u32], mut key: impl FnMut(u32) -> Vec<u8>) {

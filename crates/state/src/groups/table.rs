@@ -49,6 +49,11 @@ impl Table {
         }
     }
 
+    /// Bytes that the slots take.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(self.slots.as_slice())
+    }
+
     /// Gives each group the number `renamed[group]`, or forgets it where that is [`NO_GROUP`].
     pub(super) fn rename(&mut self, kept: usize, renamed: &[u32]) {
         let slots = (kept * 8 / 5 + 1).next_power_of_two().max(16);
