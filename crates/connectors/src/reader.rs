@@ -6,6 +6,9 @@ use arrow::array::RecordBatch;
 
 use crate::{Error, Position};
 
+/// About how many bytes of rows are handed out at once, however few rows that are.
+pub(crate) const BATCH_BYTES_MAX: usize = 32 << 20;
+
 /// Whether a reader keeps to the source's rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {

@@ -141,7 +141,9 @@ impl Session {
 
     /// What has been noticed since the last call.
     pub fn take_notices(&mut self) -> Vec<Notice> {
-        std::mem::take(&mut self.notices)
+        let mut notices = std::mem::take(&mut self.notices);
+        notices.retain(|notice| self.info.settings.wants(notice.severity));
+        notices
     }
 
     /// A handle by which another thread may cancel what is running.
@@ -191,7 +193,7 @@ impl Session {
     fn begin_statement(&mut self) {
         let zone = self.info.settings.get("timezone").unwrap_or_else(|| "UTC".to_owned());
         let in_transaction = self.transaction() != TransactionStatus::Idle;
-        self.binder.begin_statement(&zone, in_transaction);
+        self.binder.begin_statement(&zone, self.info.settings.search_path(), in_transaction);
     }
 
     /// A statement has ended: an error fails the transaction, and learns its place in the text.

@@ -40,6 +40,11 @@ impl Error {
         Self::Request { code, message: message.into() }
     }
 
+    /// Bytes that are no text.
+    pub(crate) fn not_utf8() -> Self {
+        Self::request("22021", "invalid byte sequence for encoding \"UTF8\"")
+    }
+
     /// What Freshet does not do (yet).
     pub(crate) fn unsupported(what: impl std::fmt::Display) -> Self {
         Self::Request { code: "0A000", message: format!("{what} is not supported") }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::common::DFSchema;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::parser;
@@ -22,6 +23,14 @@ pub async fn bind(query: &ast::Query, state: &SessionState) -> Result<LogicalPla
     rewrite::rewrite(&mut query)?;
     let statement = ast::Statement::Query(Box::new(query));
     Ok(state.statement_to_plan(parser::Statement::Statement(Box::new(statement))).await?)
+}
+
+/// Binds an expression that reads no relation, such as a column's default.
+pub fn bind_expression(expression: &ast::Expr, state: &SessionState) -> Result<Expr, Error> {
+    let mut expression = expression.clone();
+    rewrite::rewrite_expression(&mut expression)?;
+    let expression = ast::ExprWithAlias { expr: expression, alias: None };
+    Ok(state.create_logical_expr_from_sql_expr(expression, &DFSchema::empty())?)
 }
 
 /// Gives every expression its final type and Postgres' meaning. Needs no parameter's value, only its type.

@@ -47,9 +47,56 @@ pub enum Error {
     /// A type's modifier or a function's argument that is out of its range.
     #[error("{0}")]
     InvalidParameter(String),
+    /// A collation is named that is not there (42704).
+    #[error("collation \"{0}\" for encoding \"UTF8\" does not exist")]
+    UndefinedCollation(String),
+    /// A function has no value for what it was given.
+    #[error(transparent)]
+    Value(ValueError),
     /// DataFusion refused it while binding or optimising.
     #[error(transparent)]
     DataFusion(DataFusionError),
+}
+
+/// Why a function has no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// (2201F)
+    #[error("cannot take square root of a negative number")]
+    RootOfNegative,
+    /// (2201E)
+    #[error("cannot take logarithm of zero")]
+    LogarithmOfZero,
+    /// (2201E)
+    #[error("cannot take logarithm of a negative number")]
+    LogarithmOfNegative,
+    /// (2201F)
+    #[error("zero raised to a negative power is undefined")]
+    NegativePowerOfZero,
+    /// (2201F)
+    #[error("a negative number raised to a non-integer power yields a complex result")]
+    ComplexPower,
+    /// (22003)
+    #[error("input is out of range")]
+    InputOutOfRange,
+    /// (22003)
+    #[error("value out of range: overflow")]
+    Overflow,
+    /// (22003)
+    #[error("value out of range: underflow")]
+    Underflow,
+    /// (22025)
+    #[error("LIKE pattern must not end with escape character")]
+    EndsWithEscape,
+    /// A text or array would be larger than a value may be (54000).
+    #[error("requested length too large")]
+    TooLarge,
+}
+
+impl From<ValueError> for DataFusionError {
+    fn from(error: ValueError) -> Self {
+        DataFusionError::External(Box::new(Error::Value(error)))
+    }
 }
 
 impl Error {

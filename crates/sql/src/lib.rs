@@ -2,6 +2,7 @@
 //!
 //! Knows no catalog, storage or execution: what a name means comes in by traits.
 
+mod array_subquery;
 mod bind;
 mod error;
 mod functions;
@@ -15,15 +16,17 @@ mod parser;
 mod rewrite;
 mod semantics;
 mod session;
+mod short_circuit;
 mod statement;
 pub mod types;
+pub mod zones;
 
-pub use bind::{analyse, assign, bind, name_columns, result_schema};
-pub use error::Error;
-pub use functions::json_text;
+pub use bind::{analyse, assign, bind, bind_expression, name_columns, result_schema};
+pub use error::{Error, ValueError};
 pub use lower::{RelationInfo, Relations, check_deterministic, lower, optimise_for_view};
 pub use names::shown_name;
 pub use parser::parse;
 pub use session::{DATABASE, SCHEMA, session_state_builder};
 pub use statement::*;
 pub use types::PgType;
+pub use values::json_text;

@@ -26,6 +26,11 @@ pub(crate) fn name_select_lists(query: &mut ast::Query) {
     point_order_by(query, &names);
 }
 
+/// The same for a query within an expression, whose names nobody sees.
+pub(crate) fn name_subquery(query: &mut ast::Query) {
+    name_query(query, false);
+}
+
 /// Returns the aliases given to the outermost list, with their shown names.
 fn name_query(query: &mut ast::Query, outermost: bool) -> Vec<(String, String)> {
     if let Some(with) = &mut query.with {

@@ -6,17 +6,27 @@ use std::ops::ControlFlow;
 use arrow::compute::kernels::cast_utils::parse_interval_month_day_nano;
 use sqlparser::ast::{self, BinaryOperator, CastKind, DataType, ExactNumberInfo, Expr, Value, VisitMut, VisitorMut};
 
-use crate::Error;
 use crate::functions::interval_text;
-use crate::literals;
+use crate::{Error, array_subquery, literals};
 
 /// Functions whose result has the type of a whole number that they are given.
 const TAKES_INTEGERS: [&str; 11] =
     ["abs", "coalesce", "generate_series", "greatest", "least", "max", "min", "mod", "nullif", "pg_typeof", "sum"];
 
+/// The collations that order as this database does.
+const COLLATIONS: [&str; 5] = ["default", "C", "C.UTF-8", "POSIX", "ucs_basic"];
+
 /// Rewrites every expression of a query, in subqueries too.
 pub(crate) fn rewrite(query: &mut ast::Query) -> Result<(), Error> {
     match query.visit(&mut Rewriter) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+/// Rewrites an expression that is not part of a query.
+pub(crate) fn rewrite_expression(expression: &mut Expr) -> Result<(), Error> {
+    match expression.visit(&mut Rewriter) {
         ControlFlow::Break(error) => Err(error),
         ControlFlow::Continue(()) => Ok(()),
     }
@@ -29,6 +39,9 @@ impl VisitorMut for Rewriter {
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
         end_distinct_from_before_and_or(expression);
+        if let Err(error) = array_subquery::rewrite(expression) {
+            return ControlFlow::Break(error);
+        }
         if let Expr::Cast { expr, data_type, .. } = expression
             && is_float(data_type)
             && let Some(number) = number(expr)
@@ -95,6 +108,14 @@ fn rewritten(expression: &mut Expr) -> Result<Option<Expr>, Error> {
             conditions.iter_mut().for_each(|when| literals::type_integer(&mut when.result));
             else_result.iter_mut().for_each(|result| literals::type_integer(result));
             None
+        }
+        Expr::Collate { expr, collation } => {
+            // All of them compare by code point, but for those that would not.
+            let name = collation.0.last().and_then(|part| part.as_ident()).map_or("", |name| name.value.as_str());
+            if !COLLATIONS.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                return Err(Error::UndefinedCollation(name.to_owned()));
+            }
+            Some(expr.as_ref().clone())
         }
         Expr::Array(array) => {
             array.elem.iter_mut().for_each(literals::type_integer);

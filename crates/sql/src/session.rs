@@ -11,7 +11,7 @@ use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::SessionConfig;
 
 use crate::functions;
-use crate::guard::GuardConditions;
+use crate::guard::GuardedPlanner;
 use crate::semantics::{self, OperatorPlanner};
 use crate::types::PostgresTypePlanner;
 
@@ -54,7 +54,8 @@ pub fn session_state_builder(target_partitions: usize) -> SessionStateBuilder {
         .with_type_planner(Arc::new(PostgresTypePlanner))
         .with_scalar_functions(scalar_functions)
         .with_aggregate_functions(aggregate_functions)
+        .with_table_function_list(functions::series::table_functions())
         .with_optimizer_rules(optimizer_rules)
-        .with_physical_optimizer_rule(Arc::new(GuardConditions))
+        .with_query_planner(Arc::new(GuardedPlanner))
         .with_analyzer_rules(semantics::analyzer_rules())
 }

@@ -26,6 +26,9 @@ pub(crate) struct Column {
     stream: u64,
 }
 
+/// More than any value of a fixed size has, numbers and UUIDs as text included.
+const VALUE_BYTES: usize = 48;
+
 impl Column {
     /// The column `field`, which is number `index` of its source, by the rule that `options` say.
     pub(crate) fn new(
@@ -45,6 +48,15 @@ impl Column {
         }
         let rule = Rule::new(field, options, rate)?;
         Ok(Self { field: field.clone(), rule, nulls, seed, stream: index * 2 })
+    }
+
+    /// The most bytes that a value has.
+    pub(crate) fn value_bytes_max(&self) -> usize {
+        match &self.rule {
+            Rule::TextRandom { length } => *length,
+            Rule::Choice(values) => values.get_array_memory_size(),
+            _ => VALUE_BYTES,
+        }
     }
 
     /// The values of these rows.

@@ -7,6 +7,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::column::Column;
 use crate::pace::Pacer;
+use crate::reader::BATCH_BYTES_MAX;
 use crate::{Error, Pace, Position, Read, SourceReader};
 
 /// A reader of the rows from `next` to `end`.
@@ -15,6 +16,8 @@ pub(crate) struct DatagenReader {
     columns: Arc<[Column]>,
     next: u64,
     end: u64,
+    /// How many rows are made at once, at most.
+    rows_max: usize,
     pacer: Pacer,
 }
 
@@ -28,7 +31,9 @@ impl DatagenReader {
         rate: Option<f64>,
         pace: Pace,
     ) -> Self {
-        Self { schema, columns, next: from, end, pacer: Pacer::new(rate, pace) }
+        let row_bytes = columns.iter().map(Column::value_bytes_max).sum::<usize>().max(1);
+        let rows_max = (BATCH_BYTES_MAX / row_bytes).max(1);
+        Self { schema, columns, next: from, end, rows_max, pacer: Pacer::new(rate, pace) }
     }
 }
 
@@ -37,7 +42,7 @@ impl SourceReader for DatagenReader {
         if self.next >= self.end {
             return Ok(Read::End);
         }
-        let rows = match self.pacer.due(rows_max.max(1)) {
+        let rows = match self.pacer.due(rows_max.clamp(1, self.rows_max)) {
             Ok(rows) => (rows as u64).min(self.end - self.next),
             Err(wait) => return Ok(Read::Idle(wait)),
         };

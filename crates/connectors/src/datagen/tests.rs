@@ -179,3 +179,19 @@ fn wrong_options() {
     let options = SourceOptions { columns: None, with: [("connector".into(), "datagen".into())].into(), encode: None };
     assert!(matches!(create(&options), Err(Error::Unsupported(_))));
 }
+
+#[test]
+fn long_texts_come_in_few_rows() {
+    let constant = format!("kind=constant;value={}", "x".repeat(1 << 20)).replace("kind", "fields.v.kind");
+    let constant = constant.replace(";value", ";fields.v.value");
+    for options in ["fields.v.length=1048576", constant.as_str()] {
+        let source = source(Field::new("v", DataType::Utf8, true), options).expect("a rule");
+        let mut reader = source.open(None, None, Pace::Replay).expect("it opens");
+        for _ in 0..2 {
+            let Read::Rows { rows, .. } = reader.read(16_384).expect("generating does not fail") else {
+                panic!("rows")
+            };
+            assert!((1..=32).contains(&rows.num_rows()), "{} rows", rows.num_rows());
+        }
+    }
+}

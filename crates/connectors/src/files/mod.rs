@@ -45,6 +45,9 @@ const SAMPLE_BYTES: u64 = 1 << 20;
 /// Bytes of a record, unless the options say otherwise.
 const RECORD_BYTES_MAX: usize = 16 << 20;
 
+/// No record is longer, whatever the options say: Arrow counts a batch's bytes in 31 bits.
+const RECORD_BYTES_LIMIT: usize = 512 << 20;
+
 /// Rows of a file, and records of it that are none.
 #[derive(Debug)]
 pub(crate) struct Step {
@@ -95,6 +98,9 @@ impl FileSource {
         let follow = settings.flag("follow")?.unwrap_or(false);
         let rate = settings.rate(&["rate", "rows.per.second"])?;
         let record_bytes_max = settings.value("record.bytes.max", "a number of bytes")?.unwrap_or(RECORD_BYTES_MAX);
+        if record_bytes_max > RECORD_BYTES_LIMIT {
+            return Err(invalid("record.bytes.max", format!("at most {RECORD_BYTES_LIMIT}")));
+        }
         let encoding = encoding_of(encoding, &settings, &listing)?;
         let dialect = dialect(&mut settings, encoding, listing.path())?;
         settings.finish()?;

@@ -8,20 +8,24 @@ use arrow::compute::can_cast_types;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::ParquetMetaData;
 
 use super::Step;
 use super::position::FilePosition;
 use crate::RecordError;
 use crate::formats::typed::typed_rows;
 use crate::formats::{normal_type, type_name};
+use crate::reader::BATCH_BYTES_MAX;
 
-/// Rows that are decoded at once.
+/// Rows that are decoded at once, if they are small.
 const BATCH_ROWS: usize = 8192;
 
 /// An open Parquet file.
 pub(crate) struct ParquetFile {
     path: String,
     schema: SchemaRef,
+    /// Rows that are decoded at once.
+    batch_rows: usize,
     /// The column of the projected file for each column of the schema.
     layout: Vec<Option<usize>>,
     reader: ParquetRecordBatchReader,
@@ -40,6 +44,18 @@ impl ParquetFile {
     /// With what is wrong with the file as a whole.
     pub(crate) fn open(path: &str, schema: SchemaRef, from: FilePosition, limit: Option<u64>) -> Result<Self, String> {
         let builder = builder(path)?;
+        let batch_rows = (BATCH_BYTES_MAX / row_bytes(builder.metadata())).clamp(1, BATCH_ROWS);
+        Self::of_builder(path, schema, builder, batch_rows, from, limit)
+    }
+
+    fn of_builder(
+        path: &str,
+        schema: SchemaRef,
+        builder: ParquetRecordBatchReaderBuilder<File>,
+        batch_rows: usize,
+        from: FilePosition,
+        limit: Option<u64>,
+    ) -> Result<Self, String> {
         let rows = u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
         let end = limit.unwrap_or(rows).min(rows);
         let offset = from.offset.min(end);
@@ -54,12 +70,12 @@ impl ParquetFile {
         let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
         let reader = builder
             .with_projection(mask)
-            .with_batch_size(BATCH_ROWS)
+            .with_batch_size(batch_rows)
             .with_offset(offset as usize)
             .with_limit((end - offset) as usize)
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { path: path.to_owned(), schema, layout, reader, pending: None, offset, end })
+        Ok(Self { path: path.to_owned(), schema, batch_rows, layout, reader, pending: None, offset, end })
     }
 
     /// How far the file has been read.
@@ -74,6 +90,8 @@ impl ParquetFile {
         }
         let batch = match self.pending.take().map(Ok).or_else(|| self.reader.next()) {
             Some(Ok(batch)) => batch,
+            // The values of a dictionary are larger when they are written out than the file knows.
+            Some(Err(_)) if self.batch_rows > 1 && self.read_fewer().is_ok() => return self.read(rows_max),
             Some(Err(error)) => return Some(self.give_up(&error.to_string())),
             None => return Some(self.give_up("fewer rows than its footer says")),
         };
@@ -84,6 +102,16 @@ impl ParquetFile {
         let step = self.step(&batch.slice(0, rows));
         self.offset += rows as u64;
         Some(step)
+    }
+
+    /// Starts anew from here with fewer rows at once.
+    fn read_fewer(&mut self) -> Result<(), String> {
+        let from = FilePosition { offset: self.offset, ..FilePosition::default() };
+        let batch_rows = self.batch_rows.div_ceil(16);
+        let batch_rows = if batch_rows == self.batch_rows { 1 } else { batch_rows };
+        let schema = self.schema.clone();
+        *self = Self::of_builder(&self.path, schema, builder(&self.path)?, batch_rows, from, Some(self.end))?;
+        Ok(())
     }
 
     fn step(&self, batch: &RecordBatch) -> Step {
@@ -116,6 +144,13 @@ impl ParquetFile {
         self.offset = self.end;
         Step { rows: RecordBatch::new_empty(self.schema.clone()), errors: vec![error] }
     }
+}
+
+/// The bytes of a row, in the row group where that is most.
+fn row_bytes(metadata: &ParquetMetaData) -> usize {
+    let groups = metadata.row_groups().iter();
+    let bytes = groups.map(|group| group.total_byte_size().max(0) / group.num_rows().max(1));
+    usize::try_from(bytes.max().unwrap_or(0)).unwrap_or(usize::MAX).max(1)
 }
 
 fn builder(path: &str) -> Result<ParquetRecordBatchReaderBuilder<File>, String> {

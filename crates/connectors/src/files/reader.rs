@@ -24,6 +24,10 @@ const IDLE_MAX: Duration = Duration::from_secs(5);
 /// A file that always has more may be read this many times before the next one has its turn.
 const TURN_READS_MAX: usize = 64;
 
+/// So many files, when they have been read and may grow, stay open: what is appended before they are renamed or
+/// deleted is then still found. Of more files, each is closed.
+const OPEN_MAX: usize = 64;
+
 /// A reader of all files of a source.
 pub(crate) struct FilesReader {
     source: FileSource,
@@ -47,6 +51,8 @@ struct Tracked {
     gone: bool,
     /// Length of a file that could not be opened, after which it is worth another attempt.
     failed_length: Option<u64>,
+    /// Length of a file that was read to its end and closed.
+    closed_length: Option<u64>,
 }
 
 enum Content {
@@ -144,7 +150,10 @@ impl FilesReader {
     /// Goes on to the next file. False if all files have had their turn.
     fn end_turn(&mut self, has_more: bool) {
         self.turn_reads = 0;
-        let Some(file) = self.files.pop_front() else { return };
+        let Some(mut file) = self.files.pop_front() else { return };
+        if !has_more && self.files.len() >= OPEN_MAX {
+            file.close();
+        }
         if has_more || (self.follow && !file.gone) {
             self.files.push_back(file);
         } else if file.gone {
@@ -222,7 +231,7 @@ fn by_present_path(positions: FilePositions, listed: &[Found]) -> FilePositions 
 
 impl Tracked {
     fn new(found: Found) -> Self {
-        Self { found, content: None, gone: false, failed_length: None }
+        Self { found, content: None, gone: false, failed_length: None, closed_length: None }
     }
 
     fn read(
@@ -233,13 +242,23 @@ impl Tracked {
         rows_max: usize,
         last: bool,
     ) -> Option<Step> {
-        let from = positions.get(&self.found.path).copied().unwrap_or_default();
+        let mut from = positions.get(&self.found.path).copied().unwrap_or_default();
         if self.content.is_none() {
             if self.gone {
                 return None;
             }
+            if let Some(closed_length) = self.closed_length {
+                let length = std::fs::metadata(&self.found.path).ok()?.len();
+                if length == closed_length {
+                    return None;
+                }
+                if length < closed_length {
+                    tracing::info!(path = self.found.path, length, "file was truncated, reading it from the start");
+                    from = FilePosition::default();
+                }
+            }
             match self.open(source, from, limit) {
-                Ok(content) => self.content = Some(content),
+                Ok(content) => (self.content, self.closed_length) = (Some(content), None),
                 Err(message) => return self.failed(source, &message, last),
             }
             self.failed_length = None;
@@ -252,6 +271,18 @@ impl Tracked {
             }
         };
         result.unwrap_or_else(|error| self.failed(source, &error.to_string(), last))
+    }
+
+    /// Closes a file that has been read to its end, where that loses nothing.
+    fn close(&mut self) {
+        let length = match &self.content {
+            Some(Content::Text(text)) if text.can_be_closed() => Some(text.read_to()),
+            Some(Content::Parquet(_)) => std::fs::metadata(&self.found.path).ok().map(|metadata| metadata.len()),
+            _ => None,
+        };
+        if length.is_some() {
+            (self.content, self.closed_length) = (None, length);
+        }
     }
 
     fn open(&mut self, source: &FileSource, from: FilePosition, limit: Option<u64>) -> Result<Content, String> {

@@ -423,3 +423,31 @@ fn the_demo_data_is_sound() {
         assert_eq!(count, rows, "{name}");
     }
 }
+
+/// How many files below a directory this process has open.
+fn open_below(dir: &Path) -> usize {
+    let open = fs::read_dir("/proc/self/fd").expect("Linux has it");
+    open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok()).filter(|path| path.starts_with(dir)).count()
+}
+
+#[test]
+fn following_many_files_keeps_few_open() {
+    const FILES: i64 = 200;
+    let dir = tempfile::tempdir().expect("a temporary directory can be made");
+    let path = |number: i64| dir.path().join(format!("{number:03}.json"));
+    for number in 0..FILES {
+        write(&path(number), format!("{{\"id\": {number}}}\n{{\"id\""));
+    }
+    let source = source(dir.path(), &[("follow", "true"), ("format", "json")]);
+    let mut reader = source.open(None, None, Pace::Replay).expect("it opens");
+    assert_eq!(drain(reader.as_mut(), 100).ids, (0..FILES).collect::<Vec<_>>());
+    assert!(open_below(dir.path()) < 70, "{} files are open", open_below(dir.path()));
+    // What stood there without its end is read once, when it has one.
+    append(&path(0), ": 1000}\n");
+    append(&path(199), ": 1199}\n{\"id\": 2199}\n");
+    write(&path(7), "{\"id\": 7}\n");
+    let mut news = drain(reader.as_mut(), 100).ids;
+    news.sort_unstable();
+    assert_eq!(news, [7, 1000, 1199, 2199]);
+    assert!(drain(reader.as_mut(), 100).ids.is_empty());
+}

@@ -109,6 +109,16 @@ impl TextFile {
         FilePosition { offset: self.offset, line: self.line, inode: None }
     }
 
+    /// Whether it can be opened again where it has been read to, as if it had never been closed.
+    pub(crate) fn can_be_closed(&self) -> bool {
+        self.state == State::Records || self.state == State::Refused
+    }
+
+    /// How much of the file has been looked at, the start of a record that has no end yet included.
+    pub(crate) fn read_to(&self) -> u64 {
+        self.offset + self.unread().len() as u64
+    }
+
     /// The metadata of the file that is open, whatever its path means by now.
     pub(crate) fn metadata(&self) -> io::Result<std::fs::Metadata> {
         self.file.metadata()
@@ -117,7 +127,7 @@ impl TextFile {
     /// If the file has become shorter than what was read of it, it is another one: starts anew.
     pub(crate) fn restart_if_truncated(&mut self) -> io::Result<()> {
         let length = self.file.metadata()?.len();
-        if length < self.offset + self.unread().len() as u64 {
+        if length < self.read_to() {
             tracing::info!(
                 path = self.path,
                 offset = self.offset,

@@ -1,7 +1,8 @@
 //! JSON lines: an object on each line, whose members are columns by name; others are ignored.
 //!
-//! arrow-json decodes many lines at once, and says of all of them that one is bad. Which one is
-//! found by halving; so a batch without bad lines costs nothing more.
+//! arrow-json decodes many lines at once, and says of all of them that one is bad. So a batch without bad lines
+//! costs nothing more. In another one, each line is looked at by itself before the rest is decoded at once; what
+//! only arrow-json minds is found by halving.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use arrow::error::ArrowError;
 use arrow::json::ReaderBuilder;
 use arrow::json::reader::Decoder;
 
-use super::jsonb::with_values_as_text;
+use super::jsonb::{compound_members, with_values_as_text};
 use super::typed::typed_rows;
 use super::{BYTE_ORDER_MARK, BadRecord, Decoded, Header, TextFormat, TextType, text_type};
 
@@ -36,6 +37,8 @@ pub(crate) struct JsonFormat {
 struct Line {
     number: u64,
     bytes: Range<usize>,
+    /// Which of the batch's lines it is.
+    place: usize,
 }
 
 impl JsonFormat {
@@ -47,7 +50,9 @@ impl JsonFormat {
             _ => Field::new(field.name(), DataType::Utf8, true),
         };
         let text_schema = Arc::new(Schema::new(schema.fields().iter().map(as_text).collect::<Vec<Field>>()));
-        let is_json = |field: &&Arc<Field>| *field.data_type() == DataType::Utf8 && text_type(field) == TextType::Json;
+        let is_json = |field: &&Arc<Field>| {
+            *field.data_type() == DataType::Utf8 && matches!(text_type(field), TextType::Json | TextType::Jsonb)
+        };
         let json_columns = schema.fields().iter().filter(is_json).map(|field| field.name().clone()).collect();
         Self { schema, text_schema, json_columns, decoder: None }
     }
@@ -90,18 +95,64 @@ impl JsonFormat {
         Ok(rows)
     }
 
-    /// Sorts `lines` into rows and bad records; `good` gets the place of each row's line.
-    fn halve(&mut self, bytes: &[u8], lines: &[Line], into: &mut Sorted, from: usize) {
+    /// Sorts `lines` into rows and bad records.
+    fn sort(&mut self, bytes: &[u8], lines: &[Line], into: &mut Sorted) {
         match self.decode_all(bytes, lines) {
-            Ok(rows) => {
-                into.good.extend(from..from + lines.len());
-                into.rows.push(rows);
+            Ok(rows) => return into.add_rows(rows, lines),
+            Err(message) if lines.len() == 1 => return into.bad.push((lines[0].place, message)),
+            Err(_) => {}
+        }
+        let mut plausible = Vec::with_capacity(lines.len());
+        // Together, for they need not follow each other any more.
+        let mut together = Vec::with_capacity(bytes.len());
+        for line in lines {
+            let record = &bytes[line.bytes.clone()];
+            match self.fault(record) {
+                Some(message) => into.bad.push((line.place, message)),
+                None => {
+                    let start = together.len();
+                    together.extend_from_slice(record);
+                    plausible.push(Line { bytes: start..together.len(), ..line.clone() });
+                    together.push(b'\n');
+                }
             }
-            Err(message) if lines.len() == 1 => into.bad.push((from, message)),
+        }
+        self.halve(&together, &plausible, into);
+    }
+
+    /// What is plainly wrong with a line, for less than it costs to decode it.
+    fn fault(&self, line: &[u8]) -> Option<String> {
+        if let Err(error) = std::str::from_utf8(line) {
+            return Some(format!("invalid UTF-8: {error}"));
+        }
+        if let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(line) {
+            let message = error.to_string();
+            return Some(match message.starts_with("trailing characters") {
+                true => "more than one value on a line".to_owned(),
+                false if error.is_eof() => "unexpected end of the line".to_owned(),
+                false => message,
+            });
+        }
+        if line.trim_ascii_start().first() != Some(&b'{') {
+            return Some("expected an object".to_owned());
+        }
+        let compound = compound_members(line);
+        let is_single = |name: &String| {
+            let field = self.text_schema.field_with_name(name);
+            field.is_ok_and(|field| *field.data_type() == DataType::Utf8)
+        };
+        let name = compound.into_iter().find(is_single)?;
+        Some(format!("whilst decoding field '{name}': expected a single value"))
+    }
+
+    fn halve(&mut self, bytes: &[u8], lines: &[Line], into: &mut Sorted) {
+        match self.decode_all(bytes, lines) {
+            Ok(rows) => into.add_rows(rows, lines),
+            Err(message) if lines.len() == 1 => into.bad.push((lines[0].place, message)),
             Err(_) => {
                 let (first, second) = lines.split_at(lines.len() / 2);
-                self.halve(bytes, first, into, from);
-                self.halve(bytes, second, into, from + first.len());
+                self.halve(bytes, first, into);
+                self.halve(bytes, second, into);
             }
         }
     }
@@ -119,7 +170,7 @@ impl JsonFormat {
                     None => changed.extend_from_slice(old),
                 }
                 changed.push(b'\n');
-                Line { number: line.number, bytes: start..changed.len() - 1 }
+                Line { bytes: start..changed.len() - 1, ..line.clone() }
             })
             .collect();
         (changed, changed_lines)
@@ -132,6 +183,13 @@ struct Sorted {
     /// Which line each row is.
     good: Vec<usize>,
     bad: Vec<(usize, String)>,
+}
+
+impl Sorted {
+    fn add_rows(&mut self, rows: RecordBatch, lines: &[Line]) {
+        self.good.extend(lines.iter().map(|line| line.place));
+        self.rows.push(rows);
+    }
 }
 
 impl TextFormat for JsonFormat {
@@ -149,10 +207,10 @@ impl TextFormat for JsonFormat {
         let (lines, consumed, line_count) = split(bytes, complete, records_max.min(LINES_MAX));
         let mut sorted = Sorted::default();
         if self.json_columns.is_empty() {
-            self.halve(bytes, &lines, &mut sorted, 0);
+            self.sort(bytes, &lines, &mut sorted);
         } else {
             let (changed, changed_lines) = self.with_json_as_text(bytes, &lines);
-            self.halve(&changed, &changed_lines, &mut sorted, 0);
+            self.sort(&changed, &changed_lines, &mut sorted);
         }
         let text = match sorted.rows.as_slice() {
             [rows] => rows.clone(),
@@ -184,7 +242,7 @@ fn split(bytes: &[u8], complete: bool, lines_max: usize) -> (Vec<Line>, usize, u
             None => break,
         };
         if !bytes[start..end].trim_ascii().is_empty() {
-            lines.push(Line { number, bytes: start..end });
+            lines.push(Line { number, bytes: start..end, place: lines.len() });
         }
         number += 1;
         start = next;

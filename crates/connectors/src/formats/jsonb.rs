@@ -29,6 +29,13 @@ pub(crate) fn member_names(line: &[u8]) -> Vec<String> {
     members(line).unwrap_or_default().into_iter().filter_map(name).collect()
 }
 
+/// The names of those members of the object on `line` that are objects or arrays themselves.
+pub(crate) fn compound_members(line: &[u8]) -> Vec<String> {
+    let members = members(line).unwrap_or_default().into_iter();
+    let compound = members.filter(|(_, value)| matches!(line[value.start], b'{' | b'['));
+    compound.filter_map(|(name, _)| serde_json::from_slice(&line[name]).ok()).collect()
+}
+
 fn is_name(quoted: &[u8], name: &str) -> bool {
     let plain = &quoted[1..quoted.len() - 1];
     plain == name.as_bytes()

@@ -16,8 +16,10 @@ pub(crate) enum TextType {
     Varchar(usize),
     /// A UUID, written with hyphens in lower case.
     Uuid,
-    /// JSON.
+    /// JSON, as it is written.
     Json,
+    /// JSON in its one form.
+    Jsonb,
 }
 
 /// What the text column `field` may hold.
@@ -29,7 +31,8 @@ pub(crate) fn text_type(field: &Field) -> TextType {
     };
     match (name, length) {
         ("uuid", _) => TextType::Uuid,
-        ("json" | "jsonb", _) => TextType::Json,
+        ("json", _) => TextType::Json,
+        ("jsonb", _) => TextType::Jsonb,
         ("varchar" | "char" | "bpchar" | "character" | "character varying", Some(length)) => TextType::Varchar(length),
         _ => TextType::Text,
     }

@@ -140,7 +140,7 @@ fn json_records() {
     let cases: &[(&str, &[&str], &[&str])] = &[
         ("", &[], &[]),
         ("\n  \n", &[], &[]),
-        (r#"{"a":1,"b":"x","c":[1,null],"d":{"k":[1.10]}}"#, &[r#"1|x|[1, NULL]|{"k":[1.10]}"#], &[]),
+        (r#"{"a":1,"b":"x","c":[1,null],"d":{"k":[1.10]}}"#, &[r#"1|x|[1, NULL]|{"k": [1.10]}"#], &[]),
         (r#"{"a":"7","b":true,"z":{}}"#, &["7|true|NULL|NULL"], &[]),
         (r#"{"a":1,"b":1.50,"d":"text"}"#, &[r#"1|1.50|NULL|"text""#], &[]),
         (r#"{"b":"x"}"#, &[], &["0: column \"a\": no value, but it is NOT NULL"]),
@@ -338,4 +338,15 @@ fn json_of_good(text: &[u8]) -> Vec<i64> {
     let mut csv = CsvFormat::new(schema(&["text", "text"]), Dialect { header: false, ..Dialect::default() });
     assert_eq!(csv.decode(text, true, 1000).consumed, text.len());
     plain
+}
+
+#[test]
+fn lines_that_are_all_bad_are_each_said() {
+    let mut format = JsonFormat::new(schema(&["text", "jsonb"]));
+    let text = "{\"a\": \n{\"a\": [1]}\n7\n{\"b\": }\n".repeat(1000);
+    let decoded = format.decode(text.as_bytes(), true, 8192);
+    assert_eq!((decoded.rows.num_rows(), decoded.bad.len(), decoded.lines), (0, 4000, 4000));
+    let good = format!("{text}{{\"a\": \"x\", \"b\": {{\"d\":1, \"c\" : 2}}}}\n");
+    let decoded = format.decode(good.as_bytes(), true, 8192);
+    assert_eq!((shown(&decoded.rows), decoded.bad.len()), (vec![r#"x|{"c": 2, "d": 1}"#.to_owned()], 4000));
 }

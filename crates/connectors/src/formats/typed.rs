@@ -8,15 +8,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray,
-    new_null_array,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, RecordBatch, StringArray, StringBuilder,
+    TimestampMicrosecondArray, new_null_array,
 };
 use arrow::compute::kernels::cast_utils::string_to_datetime;
 use arrow::compute::{CastOptions, can_cast_types, cast_with_options, filter};
-use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, SchemaRef, TimeUnit};
 use chrono::Utc;
+use values::json_text;
 
 use super::{TextType, shortened, text_type, type_name};
+
+/// The most bytes of one column of a batch, below what Arrow's offsets can count.
+const BATCH_BYTES_MAX: usize = 1 << 30;
 
 /// Characters of a wrong value that its message shows.
 const VALUE_CHARS_MAX: usize = 60;
@@ -111,6 +115,7 @@ fn typed_column(column: &ArrayRef, field: &Field, bad: &mut BadRows) -> ArrayRef
 fn parsed(text: &StringArray, field: &Field, bad: &mut BadRows) -> ArrayRef {
     let as_array = |text: &StringArray| Arc::new(text.clone()) as ArrayRef;
     let parsed = cast(&as_array(text), field.data_type(), field, bad);
+    refuse_overflow(text, &parsed, field, bad);
     if parsed.null_count() == text.null_count() {
         return parsed;
     }
@@ -121,6 +126,22 @@ fn parsed(text: &StringArray, field: &Field, bad: &mut BadRows) -> ArrayRef {
         bad.add_value(row, field, text.value(row));
     }
     parsed
+}
+
+/// A number that is too large for its float is no infinity.
+fn refuse_overflow(text: &StringArray, parsed: &ArrayRef, field: &Field, bad: &mut BadRows) {
+    let is_infinite = |row| match parsed.data_type() {
+        DataType::Float32 => parsed.as_primitive::<Float32Type>().value(row).is_infinite(),
+        _ => parsed.as_primitive::<Float64Type>().value(row).is_infinite(),
+    };
+    if !parsed.data_type().is_floating() {
+        return;
+    }
+    for row in (0..text.len()).filter(|&row| parsed.is_valid(row) && is_infinite(row)) {
+        if text.value(row).contains(|letter: char| letter.is_ascii_digit()) {
+            bad.add_value(row, field, text.value(row));
+        }
+    }
 }
 
 /// Null where a value has no place in the type.
@@ -183,23 +204,50 @@ fn hex(digits: &str) -> Option<Vec<u8>> {
 }
 
 fn checked_text(text: StringArray, field: &Field, bad: &mut BadRows) -> ArrayRef {
-    let is_good: fn(&str, usize) -> bool = match text_type(field) {
-        TextType::Text => return Arc::new(text),
-        TextType::Varchar(_) => |value, length_max| value.chars().count() <= length_max,
-        TextType::Json => |value, _| serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok(),
-        TextType::Uuid => |value, _| uuid(value).is_some(),
-    };
-    let length_max = if let TextType::Varchar(length) = text_type(field) { length } else { usize::MAX };
+    match text_type(field) {
+        TextType::Text => checked(text, field, bad, |value| !value.contains('\0')),
+        TextType::Varchar(length) => {
+            checked(text, field, bad, |value| value.chars().count() <= length && !value.contains('\0'))
+        }
+        TextType::Json => checked(text, field, bad, json_text::is_json),
+        TextType::Jsonb => normal(&text, field, bad, json_text::normalise),
+        TextType::Uuid => normal(&text, field, bad, uuid),
+    }
+}
+
+/// The values as they are, where they are of the type.
+fn checked(text: StringArray, field: &Field, bad: &mut BadRows, is_good: impl Fn(&str) -> bool) -> ArrayRef {
     for (row, value) in text.iter().enumerate() {
-        if let Some(value) = value.filter(|value| !is_good(value, length_max)) {
+        if let Some(value) = value.filter(|value| !is_good(value)) {
             bad.add_value(row, field, value);
         }
     }
-    if text_type(field) == TextType::Uuid {
-        let normal: StringArray = text.iter().map(|value| value.and_then(uuid)).collect();
-        return Arc::new(normal);
-    }
     Arc::new(text)
+}
+
+/// The values in the one form that the type has for them. What no longer fits into a batch is bad, too.
+fn normal(
+    text: &StringArray,
+    field: &Field,
+    bad: &mut BadRows,
+    normalise: impl Fn(&str) -> Option<String>,
+) -> ArrayRef {
+    let (mut values, mut bytes) = (StringBuilder::new(), 0_usize);
+    for (row, value) in text.iter().enumerate() {
+        let normal = value.and_then(&normalise);
+        if let (Some(value), None) = (value, &normal) {
+            bad.add_value(row, field, value);
+        }
+        let length = normal.as_ref().map_or(0, String::len);
+        if bytes + length > BATCH_BYTES_MAX {
+            bad.add(row, || format!("column \"{}\": the value is too long", field.name()));
+            values.append_null();
+        } else {
+            bytes += length;
+            values.append_option(normal);
+        }
+    }
+    Arc::new(values.finish())
 }
 
 /// A UUID as Postgres shows it, from any form that Postgres takes.

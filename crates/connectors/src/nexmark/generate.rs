@@ -12,6 +12,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::table::{ROUND, Table};
 use crate::Error;
+use crate::reader::BATCH_BYTES_MAX;
 use crate::settings::{Settings, invalid};
 
 /// 2015-07-15 00:00:00, where every Nexmark generator's time starts.
@@ -78,6 +79,18 @@ impl Sizes {
         Ok(Self(sizes))
     }
 
+    /// The most bytes of a table's row, about.
+    fn row_bytes_max(&self, table: Table) -> usize {
+        let (name, default) = match table {
+            Table::Person => ("avg.person.byte.size", 200),
+            Table::Auction => ("avg.auction.byte.size", 500),
+            Table::Bid => ("avg.bid.byte.size", 100),
+        };
+        let average = self.0.iter().find(|(given, _)| *given == name).map_or(default, |&(_, size)| size);
+        // The generator's texts are up to a fifth longer than their average, and some have a length of their own.
+        average + average / 5 + 512
+    }
+
     fn apply(&self, config: &mut NexmarkConfig) {
         for &(name, size) in &self.0 {
             match name {
@@ -96,6 +109,11 @@ impl Sizes {
 }
 
 impl Recipe {
+    /// How many events are made at once, at most.
+    pub(crate) fn events_max(&self) -> u64 {
+        (BATCH_BYTES_MAX / self.sizes.row_bytes_max(self.table)).max(1) as u64
+    }
+
     /// A generator of this recipe's rows.
     pub(crate) fn generator(&self, schema: SchemaRef) -> Generator {
         Generator { recipe: self.clone(), schema, events: None }

@@ -44,6 +44,8 @@ pub(crate) struct NexmarkReader<R> {
     /// The end of all events, whatever this reader is to read of them.
     total: u64,
     epoch_events: Option<u64>,
+    /// How many events are read at once, at most.
+    events_max: u64,
     pacer: Pacer,
 }
 
@@ -69,6 +71,7 @@ impl<R: Rows> NexmarkReader<R> {
             end: until.unwrap_or(total).min(total),
             total,
             epoch_events: recipe.epoch_events,
+            events_max: recipe.events_max(),
             pacer: Pacer::new(rate, pace),
         }
     }
@@ -81,7 +84,7 @@ impl<R: Rows> NexmarkReader<R> {
 
 impl<R: Rows> SourceReader for NexmarkReader<R> {
     fn read(&mut self, rows_max: usize) -> Result<Read, Error> {
-        let events_max = (rows_max as u64).saturating_mul(ROUND) / self.table.share();
+        let events_max = ((rows_max as u64).saturating_mul(ROUND) / self.table.share()).min(self.events_max);
         while self.position < self.end {
             let events = match self.pacer.due(events_max.max(1) as usize) {
                 Ok(events) => events as u64,

@@ -15,7 +15,7 @@ use super::table::Table;
 /// Filled by whoever needs it first.
 pub(crate) type SharedBatches = Arc<OnceLock<Arc<StoredBatches>>>;
 
-/// A batch covers at most this many events (and no more than an epoch).
+/// A batch covers at most this many events, however small they are (and no more than an epoch).
 const BATCH_EVENTS_MAX: u64 = 65_536;
 
 /// Those of all sources, for as long as a source has them.
@@ -45,7 +45,7 @@ pub(crate) struct StoredBatches {
 
 /// Makes all rows of a recipe, on all cores.
 pub(crate) fn generate(recipe: &Recipe, schema: &SchemaRef) -> Arc<StoredBatches> {
-    let ranges = ranges(recipe.total.unwrap_or(0), recipe.epoch_events);
+    let ranges = ranges(recipe.total.unwrap_or(0), recipe.epoch_events, recipe.events_max().min(BATCH_EVENTS_MAX));
     let threads = thread::available_parallelism().map_or(1, usize::from).min(ranges.len().max(1));
     tracing::info!(table = %recipe.table, events = recipe.total, threads, "generating nexmark events beforehand");
     let part_len = ranges.len().div_ceil(threads).max(1);
@@ -61,10 +61,10 @@ pub(crate) fn generate(recipe: &Recipe, schema: &SchemaRef) -> Arc<StoredBatches
 }
 
 /// The events of each batch: none crosses the end of an epoch.
-fn ranges(total: u64, epoch_events: Option<u64>) -> Vec<Range<u64>> {
-    let epoch_events = epoch_events.unwrap_or(BATCH_EVENTS_MAX);
+fn ranges(total: u64, epoch_events: Option<u64>, events_max: u64) -> Vec<Range<u64>> {
+    let epoch_events = epoch_events.unwrap_or(events_max);
     // Equal parts of an epoch, so that the last one is not a crumb.
-    let batch_events = epoch_events.div_ceil(epoch_events.div_ceil(BATCH_EVENTS_MAX));
+    let batch_events = epoch_events.div_ceil(epoch_events.div_ceil(events_max));
     let mut ranges = Vec::new();
     let mut start = 0;
     while start < total {
@@ -100,9 +100,9 @@ mod tests {
 
     #[test]
     fn batches_stay_within_epochs() {
-        assert_eq!(ranges(0, Some(10)), vec![]);
-        assert_eq!(ranges(25, Some(10)), vec![0..10, 10..20, 20..25]);
-        assert_eq!(ranges(100_000, None), vec![0..65_536, 65_536..100_000]);
-        assert_eq!(ranges(150_000, Some(100_000)), vec![0..50_000, 50_000..100_000, 100_000..150_000]);
+        assert_eq!(ranges(0, Some(10), 65_536), vec![]);
+        assert_eq!(ranges(25, Some(10), 65_536), vec![0..10, 10..20, 20..25]);
+        assert_eq!(ranges(100_000, None, 65_536), vec![0..65_536, 65_536..100_000]);
+        assert_eq!(ranges(150_000, Some(100_000), 65_536), vec![0..50_000, 50_000..100_000, 100_000..150_000]);
     }
 }

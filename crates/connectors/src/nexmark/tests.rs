@@ -208,3 +208,13 @@ fn wrong_options() {
     let source = source("table=bid");
     assert!(source.open(Some(&Position("{}".into())), None, Pace::Live).is_err());
 }
+
+#[test]
+fn large_events_come_in_few_rows() {
+    for options in ["avg.bid.byte.size=100000", "avg.bid.byte.size=100000 total=2000 pregenerate=true"] {
+        let source = source(&format!("table=bid {options}"));
+        let mut reader = source.open(None, None, Pace::Replay).expect("it opens");
+        let Read::Rows { rows, .. } = reader.read(65_536).expect("generating does not fail") else { panic!("rows") };
+        assert!((1..=400).contains(&rows.num_rows()), "{} rows", rows.num_rows());
+    }
+}

@@ -38,6 +38,8 @@ pub(crate) struct Binder {
     extensions: Vec<Arc<dyn Extension>>,
     /// Schemas beside `public`.
     schemas: BTreeMap<String, Arc<dyn SchemaProvider>>,
+    /// Where the session looks for names without a schema.
+    search_path: Vec<String>,
     database: String,
 }
 
@@ -79,7 +81,7 @@ impl Binder {
                 tracing::warn!(%error, "a function of the frontend was refused");
             }
         }
-        Binder { state, tables, extensions, schemas, database: info.database.clone() }
+        Binder { state, tables, extensions, schemas, search_path: default_path(), database: info.database.clone() }
     }
 
     /// DataFusion's state, for planning further.
@@ -87,8 +89,19 @@ impl Binder {
         &self.state
     }
 
+    /// Whether there is such a schema.
+    pub(crate) fn has_schema(&self, name: &str) -> bool {
+        name == sql::SCHEMA || self.schemas.contains_key(name)
+    }
+
+    /// Whether a name without a schema may be one of `public`.
+    pub(crate) fn searches_public(&self) -> bool {
+        self.search_path.iter().any(|schema| schema == sql::SCHEMA)
+    }
+
     /// A statement begins: `now()` is now, unless a transaction has stopped its clock.
-    pub(crate) fn begin_statement(&mut self, time_zone: &str, keep_time: bool) {
+    pub(crate) fn begin_statement(&mut self, time_zone: &str, search_path: Vec<String>, keep_time: bool) {
+        self.search_path = search_path;
         let config = self.state.config_mut().options_mut();
         if config.execution.time_zone.as_deref() != Some(time_zone) {
             config.execution.time_zone = Some(time_zone.to_owned());
@@ -111,16 +124,19 @@ impl Binder {
         for (name, table) in extras {
             self.tables.put(&name, table);
         }
-        let bound = self.bind_names(query, reader).await;
+        // A view means the same in every session.
+        let path = if reader.is_for_view() { default_path() } else { self.search_path.clone() };
+        let bound = self.bind_names(query, reader, &path).await;
         self.tables.clear();
         bound
     }
 
-    async fn bind_names(&self, query: &ast::Query, reader: &Arc<Reader>) -> Result<Bound, Error> {
+    /// `path`: the schemas in which names without one are looked up.
+    async fn bind_names(&self, query: &ast::Query, reader: &Arc<Reader>, path: &[String]) -> Result<Bound, Error> {
         let query = self.rewritten(query)?;
         let mut reads = BTreeSet::new();
         for reference in references::of(&query, &self.state)? {
-            match self.resolve(&reference, reader).await {
+            match self.resolve(&reference, reader, path).await {
                 Ok(oid) => reads.extend(oid),
                 Err(error) => {
                     let error = match references::is_called(&query, reference.table()) {
@@ -141,19 +157,27 @@ impl Binder {
 
     /// The query as the frontend's extensions want it.
     fn rewritten(&self, query: &ast::Query) -> Result<ast::Query, Error> {
-        let mut statement = ast::Statement::Query(Box::new(query.clone()));
-        for extension in &self.extensions {
-            extension.rewrite(&mut statement);
-        }
-        match statement {
+        match self.extended(ast::Statement::Query(Box::new(query.clone()))) {
             ast::Statement::Query(query) => Ok(*query),
             _ => Err(Error::internal("an extension made something else of a query")),
         }
     }
 
+    fn extended(&self, mut statement: ast::Statement) -> ast::Statement {
+        for extension in &self.extensions {
+            extension.rewrite(&mut statement);
+        }
+        statement
+    }
+
     /// Makes the relation that `reference` names known to DataFusion. Gives its OID, if it is one
     /// of ours.
-    async fn resolve(&self, reference: &TableReference, reader: &Arc<Reader>) -> Result<Option<u32>, Error> {
+    async fn resolve(
+        &self,
+        reference: &TableReference,
+        reader: &Arc<Reader>,
+        path: &[String],
+    ) -> Result<Option<u32>, Error> {
         if let Some(database) = reference.catalog()
             && database != sql::DATABASE
             && database != self.database
@@ -175,21 +199,27 @@ impl Binder {
                 return if known { Ok(None) } else { Err(undefined(&format!("{schema}.{name}"))) };
             }
         }
-        if let Some(entry) = reader.catalog.find_public(name) {
-            if !self.tables.has(name) {
-                let table = Box::pin(self.table(entry, reader)).await?;
+        // Postgres looks into pg_catalog without being asked.
+        let named = reference.schema().map(str::to_owned);
+        let implicit = named.is_none().then_some("pg_catalog");
+        let path = if named.is_some() { named.as_slice() } else { path };
+        for schema in path.iter().map(String::as_str).chain(implicit) {
+            if schema == sql::SCHEMA {
+                if let Some(entry) = reader.catalog.find_public(name) {
+                    if !self.tables.has(name) {
+                        let table = Box::pin(self.table(entry, reader)).await?;
+                        self.tables.put(name, table);
+                    }
+                    return Ok(Some(entry.object.oid));
+                }
+            } else if let Some(system) = self.schemas.get(schema)
+                && let Some(table) = system.table(name).await?
+            {
                 self.tables.put(name, table);
+                return Ok(None);
             }
-            return Ok(Some(entry.object.oid));
         }
         if self.tables.has(name) || self.state.table_functions().contains_key(name) {
-            return Ok(None);
-        }
-        // Postgres looks into pg_catalog without being asked.
-        if let Some(system) = self.schemas.get("pg_catalog")
-            && let Some(table) = system.table(name).await?
-        {
-            self.tables.put(name, table);
             return Ok(None);
         }
         Err(reader.catalog.missing(&crate::catalog::qualified(&Name {
@@ -207,7 +237,7 @@ impl Binder {
         }
         match (&entry.query, object.kind) {
             (Some(query), ObjectKind::View) => {
-                let bound = self.bind_names(query, reader).await?;
+                let bound = self.bind_names(query, reader, &default_path()).await?;
                 let names: Vec<String> = object.columns.fields().iter().map(|field| field.name().clone()).collect();
                 let plan = sql::name_columns(bound.plan, &names)?;
                 Ok(Arc::new(ViewTable::new(plan, Some(object.definition.clone()))))
@@ -222,10 +252,18 @@ impl Binder {
 
     /// Binds an expression that reads no relation.
     pub(crate) fn bind_expression(&self, expression: &ast::Expr) -> Result<Expr, Error> {
-        let expression = ast::ExprWithAlias { expr: expression.clone(), alias: None };
-        let schema = datafusion::common::DFSchema::empty();
-        Ok(self.state.create_logical_expr_from_sql_expr(expression, &schema)?)
+        // The least statement that has an expression.
+        let statement = ast::Statement::Assert { condition: expression.clone(), message: None };
+        let ast::Statement::Assert { condition, .. } = self.extended(statement) else {
+            return Err(Error::internal("an extension made something else of an expression"));
+        };
+        Ok(sql::bind_expression(&condition, &self.state)?)
     }
+}
+
+/// Where names are looked up that no session's setting is meant for.
+fn default_path() -> Vec<String> {
+    vec![sql::SCHEMA.to_owned()]
 }
 
 fn undefined(name: &str) -> Error {

@@ -28,7 +28,7 @@ impl From<ArrowError> for Error {
                 Ok(error) => Error::from(*error),
                 Err(error) => match error.downcast::<Error>() {
                     Ok(error) => *error,
-                    Err(error) => Error::internal(error.to_string()),
+                    Err(error) => super::layers::downcast(error),
                 },
             },
             error => Error::internal(error.to_string()),
@@ -45,8 +45,6 @@ pub(super) fn computing(message: &str) -> Error {
         message.strip_prefix("invalid input syntax for type ").and_then(|rest| rest.split_once(": "))
     {
         Error::new(input_code(name), message)
-    } else if message == "requested length too large" {
-        Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message)
     } else if message.starts_with("date/time field value out of range: ") {
         Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
     } else if lower.contains("too large to store in a decimal") {

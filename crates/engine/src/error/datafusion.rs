@@ -35,6 +35,10 @@ impl From<DataFusionError> for Error {
             DataFusionError::IoError(error) => Error::new(SqlState::IO_ERROR, error.to_string()),
             DataFusionError::Configuration(message) => Error::new(SqlState::INVALID_PARAMETER_VALUE, message),
             DataFusionError::ExecutionJoin(error) if error.is_cancelled() => Error::cancelled(),
+            // Arrow panics where the values of a batch are more than its offsets can count.
+            DataFusionError::ExecutionJoin(error) if error.to_string().contains("overflow") => {
+                Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "the values of one column of a batch exceed 2 GiB")
+            }
             error => Error::internal(error.strip_backtrace()),
         }
     }
@@ -61,7 +65,10 @@ fn shared(error: &DataFusionError) -> Error {
         DataFusionError::Context(_, error) => shared(error),
         DataFusionError::External(error) => match error.downcast_ref::<Error>() {
             Some(error) => error.clone(),
-            None => Error::internal(error.to_string()),
+            None => match error.downcast_ref::<sql::Error>() {
+                Some(sql::Error::Value(error)) => Error::from(*error),
+                _ => Error::internal(error.to_string()),
+            },
         },
         DataFusionError::ArrowError(error, _) => match error.as_ref() {
             ::arrow::error::ArrowError::DivideByZero => Error::from(::arrow::error::ArrowError::DivideByZero),
@@ -118,6 +125,10 @@ fn schema(error: SchemaError) -> Error {
 
 fn undefined_column(field: &Column, valid_fields: &[Column]) -> Error {
     let message = match &field.relation {
+        // What `sql` calls the rows of ARRAY(SELECT ...), of which DataFusion loses sight.
+        Some(relation) if relation.table() == "freshet rows" => {
+            return Error::unsupported("this form of correlated ARRAY(subquery) is not supported yet");
+        }
         Some(relation) => {
             let is_known = valid_fields.iter().any(|valid| valid.relation.as_ref() == Some(relation));
             if !is_known && !valid_fields.is_empty() {

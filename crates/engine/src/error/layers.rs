@@ -32,11 +32,28 @@ impl From<sql::Error> for Error {
             sql::Error::UndefinedColumn(_) => Error::new(SqlState::UNDEFINED_COLUMN, message),
             sql::Error::DuplicateColumn(_) => Error::new(SqlState::DUPLICATE_COLUMN, message),
             sql::Error::UndefinedRelation(_) => Error::new(SqlState::UNDEFINED_TABLE, message),
-            sql::Error::UndefinedType(_) => Error::new(SqlState::UNDEFINED_OBJECT, message),
+            sql::Error::UndefinedCollation(_) | sql::Error::UndefinedType(_) => {
+                Error::new(SqlState::UNDEFINED_OBJECT, message)
+            }
             sql::Error::InvalidParameter(_) => Error::new(SqlState::INVALID_PARAMETER_VALUE, message),
             sql::Error::InvalidDefinition(_) => Error::new(SqlState::INVALID_TABLE_DEFINITION, message),
+            sql::Error::Value(error) => Error::from(error),
             sql::Error::DataFusion(error) => Error::from(error),
         }
+    }
+}
+
+impl From<sql::ValueError> for Error {
+    fn from(error: sql::ValueError) -> Error {
+        use sql::ValueError::*;
+        let code = match error {
+            RootOfNegative | NegativePowerOfZero | ComplexPower => SqlState::INVALID_ARGUMENT_FOR_POWER_FUNCTION,
+            LogarithmOfZero | LogarithmOfNegative => SqlState::INVALID_ARGUMENT_FOR_LOGARITHM,
+            InputOutOfRange | Overflow | Underflow => SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+            EndsWithEscape => SqlState::INVALID_ESCAPE_SEQUENCE,
+            TooLarge => SqlState::PROGRAM_LIMIT_EXCEEDED,
+        };
+        Error::new(code, error.to_string())
     }
 }
 

@@ -33,6 +33,12 @@ impl SqlState {
     pub const DIVISION_BY_ZERO: SqlState = SqlState("22012");
     /// `invalid_parameter_value`
     pub const INVALID_PARAMETER_VALUE: SqlState = SqlState("22023");
+    /// `invalid_escape_sequence`
+    pub const INVALID_ESCAPE_SEQUENCE: SqlState = SqlState("22025");
+    /// `invalid_argument_for_logarithm`
+    pub const INVALID_ARGUMENT_FOR_LOGARITHM: SqlState = SqlState("2201E");
+    /// `invalid_argument_for_power_function`
+    pub const INVALID_ARGUMENT_FOR_POWER_FUNCTION: SqlState = SqlState("2201F");
     /// `invalid_text_representation`
     pub const INVALID_TEXT_REPRESENTATION: SqlState = SqlState("22P02");
     /// `invalid_row_count_in_limit_clause`

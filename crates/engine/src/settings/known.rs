@@ -48,9 +48,17 @@ pub(super) const SNAPSHOT: &str = "repeatable read";
 /// Promises more than snapshot isolation keeps.
 pub(super) const SERIALIZABLE: &str = "serializable";
 pub(super) const ISOLATION: &[&str] = &[SERIALIZABLE, SNAPSHOT, "read committed", "read uncommitted"];
-const LEVELS: &[&str] =
+/// The severities of messages, the least one first.
+pub(super) const LEVELS: &[&str] =
     &["debug5", "debug4", "debug3", "debug2", "debug1", "log", "info", "notice", "warning", "error"];
 const ACCEPTED: &str = "Accepted for compatibility; has no effect.";
+
+impl Known {
+    /// Whether it is only remembered.
+    pub(super) fn is_ignored(&self) -> bool {
+        self.about == ACCEPTED
+    }
+}
 
 /// In the order of their names, as `SHOW ALL` lists them.
 pub(super) const KNOWN: &[Known] = &[
@@ -60,7 +68,13 @@ pub(super) const KNOWN: &[Known] = &[
     known("batch_parallelism", "default", Rule::Text, ACCEPTED),
     known("bytea_output", "hex", Rule::Only(&["hex"]), "How bytea is written."),
     known("check_function_bodies", "on", Rule::Switch, ACCEPTED),
-    known("client_encoding", "UTF8", Rule::Only(&["UTF8", "UTF-8", "UNICODE"]), "The client's character set."),
+    // psql sends SQL_ASCII where no locale is set, and means that it passes on what it gets.
+    known(
+        "client_encoding",
+        "UTF8",
+        Rule::Only(&["UTF8", "UTF-8", "UNICODE", "SQL_ASCII"]),
+        "The client's character set.",
+    ),
     known("client_min_messages", "notice", Rule::OneOf(LEVELS), "The least severe messages that are sent."),
     known(
         "DateStyle",
@@ -73,9 +87,14 @@ pub(super) const KNOWN: &[Known] = &[
     known("default_transaction_deferrable", "off", Rule::Switch, ACCEPTED),
     known("default_transaction_isolation", SNAPSHOT, Rule::Isolation, "Weaker levels are granted as this one."),
     known("default_transaction_read_only", "off", Rule::Switch, "Whether new transactions refuse writes."),
-    known("extra_float_digits", "1", Rule::Number(-15, 3), ACCEPTED),
-    known("idle_in_transaction_session_timeout", "0", Rule::Duration, ACCEPTED),
-    known("idle_session_timeout", "0", Rule::Duration, ACCEPTED),
+    known("extra_float_digits", "1", Rule::Number(-15, 3), "Floats have as many digits as tell them apart."),
+    known(
+        "idle_in_transaction_session_timeout",
+        "0",
+        Rule::Duration,
+        "How long a transaction may wait for its client.",
+    ),
+    known("idle_session_timeout", "0", Rule::Duration, "How long a session may wait for its client."),
     known("in_hot_standby", "off", Rule::Fixed, "Whether the server only follows another."),
     known("integer_datetimes", "on", Rule::Fixed, "Whether times are whole microseconds."),
     known("IntervalStyle", "postgres", Rule::Only(&["postgres"]), "How intervals are written."),
@@ -87,15 +106,20 @@ pub(super) const KNOWN: &[Known] = &[
     known("lc_monetary", "C", Rule::Text, ACCEPTED),
     known("lc_numeric", "C", Rule::Text, ACCEPTED),
     known("lc_time", "C", Rule::Text, ACCEPTED),
-    known("lock_timeout", "0", Rule::Duration, ACCEPTED),
+    known("lock_timeout", "0", Rule::Duration, "How long a statement may wait for another one."),
     known("maintenance_work_mem", "64MB", Rule::Text, ACCEPTED),
     known("max_identifier_length", "63", Rule::Fixed, "How long a name should be at most."),
     known("max_index_keys", "32", Rule::Fixed, "How many columns a key may have."),
     known("query_mode", "auto", Rule::OneOf(&["auto", "local", "distributed"]), ACCEPTED),
     known("role", "none", Rule::Only(&["none"]), "The role that statements run as."),
     known("row_security", "on", Rule::Switch, ACCEPTED),
-    known("rw_implicit_flush", "on", Rule::Switch, "A session always reads its own writes."),
-    known("search_path", "\"$user\", public", Rule::Text, "Accepted; names are looked up in public and pg_catalog."),
+    known(
+        "rw_implicit_flush",
+        "on",
+        Rule::Only(&["on", "true", "t", "yes", "1"]),
+        "A session always reads its own writes.",
+    ),
+    known("search_path", "\"$user\", public", Rule::Text, "Where names without a schema are looked up."),
     known("server_encoding", "UTF8", Rule::Fixed, "The server's character set."),
     known("server_version", SERVER_VERSION, Rule::Fixed, "The version of Postgres that clients may count on."),
     known("server_version_num", SERVER_VERSION_NUMBER, Rule::Fixed, "The same as a number."),
@@ -111,12 +135,12 @@ pub(super) const KNOWN: &[Known] = &[
     known("synchronize_seqscans", "on", Rule::Switch, ACCEPTED),
     known("synchronous_commit", "on", Rule::OneOf(&["on", "off", "local", "remote_write", "remote_apply"]), ACCEPTED),
     known("temp_tablespaces", "", Rule::Text, ACCEPTED),
-    known("TimeZone", "UTC", Rule::Zone, "The zone in which timestamptz is written and read."),
+    known("TimeZone", "UTC", Rule::Zone, "The zone in which timestamptz is written; it is read in UTC."),
     known("timezone_abbreviations", "Default", Rule::Text, ACCEPTED),
     known("transaction_deferrable", "off", Rule::Switch, ACCEPTED),
     known("transaction_isolation", SNAPSHOT, Rule::Isolation, "Weaker levels are granted as this one."),
     known("transaction_read_only", "off", Rule::Switch, "Whether the transaction refuses writes."),
-    known("transaction_timeout", "0", Rule::Duration, ACCEPTED),
+    known("transaction_timeout", "0", Rule::Duration, "How long a transaction may take."),
     known("visibility_mode", "default", Rule::Text, ACCEPTED),
     known("work_mem", "4MB", Rule::Text, ACCEPTED),
     known("xmloption", "content", Rule::OneOf(&["content", "document"]), ACCEPTED),

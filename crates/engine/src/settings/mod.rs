@@ -5,6 +5,7 @@
 //! unless it is what Freshet does anyway. A name with a dot is the application's own.
 
 mod known;
+mod path;
 mod statement;
 #[cfg(test)]
 mod tests;
@@ -17,8 +18,9 @@ use parking_lot::RwLock;
 
 use crate::nearest::nearest;
 use crate::{Error, SqlState};
-use known::{ISOLATION, KNOWN, Known, Rule, SERIALIZABLE, SNAPSHOT};
+use known::{ISOLATION, KNOWN, Known, LEVELS, Rule, SERIALIZABLE, SNAPSHOT};
 pub use known::{SERVER_VERSION, SERVER_VERSION_NUMBER};
+pub(crate) use path::check_named;
 pub(crate) use statement::{discard, run};
 
 /// A session's settings. A clone is another handle on the same ones.
@@ -26,6 +28,8 @@ pub(crate) use statement::{discard, run};
 pub struct Settings {
     /// What differs from the default, by name in lower case.
     values: Arc<RwLock<Values>>,
+    /// What `RESET` goes back to where that is not the default: the values that the session started with.
+    started_with: Arc<RwLock<Values>>,
 }
 
 type Values = BTreeMap<String, String>;
@@ -71,7 +75,26 @@ impl Settings {
         known::find(name).map_or(name, |known| known.name)
     }
 
-    /// Sets `name`; without a value, back to its default.
+    /// From now on `RESET` goes back to what is set now: the client has asked for it when it connected.
+    pub fn keep_for_reset(&self) {
+        *self.started_with.write() = self.values.read().clone();
+    }
+
+    /// The schemas in which a name without one is looked up, in this order.
+    #[must_use]
+    pub fn search_path(&self) -> Vec<String> {
+        path::schemas(&self.get("search_path").unwrap_or_default())
+    }
+
+    /// Whether the client wants to be told what has this severity.
+    pub(crate) fn wants(&self, severity: &str) -> bool {
+        let place = |level: &str| LEVELS.iter().position(|known| known.eq_ignore_ascii_case(level));
+        let least = place(&self.get("client_min_messages").unwrap_or_default());
+        // INFO is what a statement was asked to tell.
+        severity == "INFO" || place(severity) >= least
+    }
+
+    /// Sets `name`; without a value, back to what it was when the session started.
     ///
     /// # Errors
     /// 42704 for an unknown name, 22023 for a value that makes no sense, 55P02 for what cannot be
@@ -87,7 +110,7 @@ impl Settings {
             return Err(unknown(&name));
         }
         let Some(value) = value else {
-            self.values.write().remove(&name);
+            self.restore_one(&name, &Remembered(self.started_with.read().clone()));
             return Ok(());
         };
         let value = match known {
@@ -104,7 +127,9 @@ impl Settings {
     }
 
     fn reset_all(&self) {
-        self.values.write().retain(|name, _| known::find(name).is_some_and(|known| known.rule == Rule::Fixed));
+        let mut values = self.values.write();
+        values.retain(|name, _| known::find(name).is_some_and(|known| known.rule == Rule::Fixed));
+        values.extend(self.started_with.read().clone());
     }
 
     /// All of them, to go back to.
@@ -231,7 +256,7 @@ fn zone(value: &str) -> Option<String> {
     // A bare number is hours east of Greenwich.
     let candidates = match value.parse::<i32>() {
         Ok(hours) if hours.abs() < 24 => vec![format!("{}{:02}:00", if hours < 0 { '-' } else { '+' }, hours.abs())],
-        _ => vec![value.to_owned()],
+        _ => vec![sql::zones::named(value).unwrap_or(value).to_owned()],
     };
     candidates.into_iter().find(|candidate| candidate.parse::<arrow::array::timezone::Tz>().is_ok())
 }

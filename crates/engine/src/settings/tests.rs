@@ -30,6 +30,8 @@ fn values_are_checked() {
     assert_eq!(code("statement_timeout", "0"), Ok(()));
     assert_eq!(settings.duration("statement_timeout"), None);
     assert_eq!(code("client_encoding", "utf-8"), Ok(()));
+    assert_eq!(code("client_encoding", "SQL_ASCII"), Ok(()));
+    assert_eq!(settings.get("client_encoding").as_deref(), Some("UTF8"));
     assert_eq!(code("client_encoding", "latin1"), Err("0A000"));
     assert_eq!(code("server_version", "9"), Err("55P02"));
     assert_eq!(code("timezone", "Nowhere/Land"), Err("22023"));
@@ -54,4 +56,40 @@ fn goes_back() {
     assert_eq!(settings.get("work_mem").as_deref(), Some("4MB"));
     settings.restore(&before);
     assert_eq!(settings.get("application_name").as_deref(), Some(""));
+}
+
+#[test]
+fn reset_goes_back_to_what_the_session_started_with() {
+    let settings = Settings::default();
+    settings.set("application_name", Some("pool")).expect("free text");
+    settings.set("timezone", Some("Europe/Berlin")).expect("a zone");
+    settings.keep_for_reset();
+    settings.set("application_name", Some("a")).expect("free text");
+    settings.set("work_mem", Some("1GB")).expect("accepted");
+    settings.set("application_name", None).expect("back");
+    assert_eq!(settings.get("application_name").as_deref(), Some("pool"));
+    settings.set("timezone", Some("UTC")).expect("a zone");
+    settings.set("all", None).expect("back");
+    assert_eq!(settings.get("timezone").as_deref(), Some("Europe/Berlin"));
+    assert_eq!(settings.get("work_mem").as_deref(), Some("4MB"));
+}
+
+#[test]
+fn search_paths_are_lists_of_names() {
+    let settings = Settings::default();
+    assert_eq!(settings.search_path(), ["$user", "public"]);
+    settings.set("search_path", Some("Tenant1,\"Odd, \"\"One\"\"\" ,  pg_catalog")).expect("a list");
+    assert_eq!(settings.search_path(), ["tenant1", "Odd, \"One\"", "pg_catalog"]);
+    settings.set("search_path", Some("")).expect("nothing");
+    assert!(settings.search_path().is_empty());
+}
+
+#[test]
+fn messages_have_levels() {
+    let settings = Settings::default();
+    assert!(settings.wants("NOTICE") && settings.wants("WARNING") && settings.wants("INFO"));
+    settings.set("client_min_messages", Some("warning")).expect("a level");
+    assert!(!settings.wants("NOTICE") && settings.wants("WARNING") && settings.wants("INFO"));
+    settings.set("client_min_messages", Some("error")).expect("a level");
+    assert!(!settings.wants("WARNING"));
 }

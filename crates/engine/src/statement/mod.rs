@@ -28,6 +28,9 @@ pub(crate) async fn execute(
     parameters: &[ScalarValue],
 ) -> Result<Outcome, Error> {
     let sql = parsed.sql.as_str();
+    if !session.binder.searches_public() {
+        settings::check_named(&parsed.statement)?;
+    }
     match &parsed.statement {
         Statement::Query(query) => query::run(session, query, parameters, Tag::Select).await,
         Statement::Insert(insert) => write::run(session, &Insert::new(insert), parameters).await,

@@ -109,6 +109,8 @@ async fn settings() {
         repeatable read
         SHOW
         > SET TIME ZONE 'Europe/Berlin'; SHOW timezone
+        WARNING: time zone \"Europe/Berlin\" is used to write timestamps with time zone, and not to read them
+        DETAIL: A text without an offset, casts between timestamp and timestamptz, extract, date_trunc, to_char and current_date mean UTC.
         SET
         Europe/Berlin
         SHOW

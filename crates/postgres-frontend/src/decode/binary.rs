@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes};
 use datafusion::scalar::ScalarValue;
 use postgres_types::Type;
 
-use super::{array, json, text, uuid_text};
+use super::{array, json, text, utf8, uuid_text};
 use crate::encode::{POSTGRES_EPOCH_DAYS, POSTGRES_EPOCH_MICROS, digits_from_base_10000};
 use crate::error::Error;
 use crate::types::{element_of, sql_name};
@@ -56,20 +56,16 @@ pub(super) fn read(bytes: &[u8], base: &Type, target: &DataType) -> Result<Scala
             ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano { months, days, nanoseconds }))
         }
         Type::JSONB => match bytes.split_first() {
-            Some((1, text)) => json(text_of(text)?, base)?,
+            Some((1, text)) => json(utf8(text)?, base)?,
             _ => return Err(malformed(base)),
         },
-        Type::JSON => json(text_of(bytes)?, base)?,
-        _ => ScalarValue::Utf8(Some(text_of(bytes)?.to_owned())),
+        Type::JSON => json(utf8(bytes)?, base)?,
+        _ => ScalarValue::Utf8(Some(utf8(bytes)?.to_owned())),
     })
 }
 
 fn fixed<const N: usize>(bytes: &[u8], base: &Type) -> Result<[u8; N], Error> {
     bytes.try_into().map_err(|_| malformed(base))
-}
-
-fn text_of(bytes: &[u8]) -> Result<&str, Error> {
-    std::str::from_utf8(bytes).map_err(|_| Error::request("22021", "invalid byte sequence for encoding \"UTF8\""))
 }
 
 fn instant(bytes: &[u8], base: &Type) -> Result<i64, Error> {

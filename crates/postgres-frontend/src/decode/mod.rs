@@ -29,11 +29,7 @@ pub(crate) fn decode(bytes: Option<&[u8]>, format: Format, sent: u32, field: &Fi
         (Type::from_oid(sent).ok_or_else(unsupported)?, sent_field.data_type().clone())
     };
     let value = match format {
-        Format::Text => {
-            let text = std::str::from_utf8(bytes)
-                .map_err(|_| Error::request("22021", "invalid byte sequence for encoding \"UTF8\""))?;
-            text::parse(text, &base, &data_type)?
-        }
+        Format::Text => text::parse(utf8(bytes)?, &base, &data_type)?,
         Format::Binary => binary::read(bytes, &base, &data_type)?,
     };
     cast(value, field.data_type())
@@ -54,6 +50,11 @@ fn cast(value: ScalarValue, target: &DataType) -> Result<ScalarValue, Error> {
         let message = format!("parameter value \"{value}\" is out of range for type {target}");
         Error::request("22003", message)
     })
+}
+
+/// The bytes as text, which has no zero in Postgres.
+fn utf8(bytes: &[u8]) -> Result<&str, Error> {
+    std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0')).ok_or_else(Error::not_utf8)
 }
 
 /// As statements keep it: lower case, with hyphens.

@@ -40,6 +40,7 @@ impl Connection {
             Message::Flush => channel.flush().await,
             Message::FunctionCall => Err(Error::unsupported("the fast-path function call")),
             Message::Password => Err(Error::protocol("a password was not asked for")),
+            Message::NotUtf8 { .. } => Err(Error::not_utf8()),
             Message::Query(_) | Message::Sync | Message::Terminate | Message::Copy => {
                 unreachable!("these are handled where messages are read")
             }

@@ -50,6 +50,7 @@ impl Connection {
         for (name, value) in parameters.into_iter().chain(options.unwrap_or_default()) {
             connection.set(&name, &value).await?;
         }
+        connection.session.settings().keep_for_reset();
         channel.put(PgWireBackendMessage::Authentication(Authentication::Ok))?;
         connection.report_settings(channel)?;
         let key = SecretKey::Bytes(Bytes::copy_from_slice(&connection.control.secret_key));

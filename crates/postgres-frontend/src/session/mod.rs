@@ -56,6 +56,10 @@ impl Connection {
                     self.finish(channel, done)?;
                     self.sync(channel).await?;
                 }
+                Message::NotUtf8 { is_query: true } => {
+                    self.finish(channel, Err(Error::not_utf8()))?;
+                    self.sync(channel).await?;
+                }
                 Message::Copy => {}
                 message => {
                     let done = self.extended(channel, message).await;

@@ -64,7 +64,6 @@ async fn bad_packets_close_their_connection_only() {
         vec![b'Q', 0, 0, 0, 1],
         vec![b'Q', 0xff, 0xff, 0xff, 0xff],
         framed('Q', b"select 1"),
-        framed('Q', b"select '\xff'\0"),
         framed('P', b"s\0select 1\0\xff\xff"),
         framed('B', b"\0\0\0\0\xff\xff"),
         framed('D', b"X\0"),
@@ -77,6 +76,17 @@ async fn bad_packets_close_their_connection_only() {
         assert!(bad.next().await.is_none(), "closed after {bytes:?}");
     }
     assert_eq!(good.answers("select 1").await, "TDCZ");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn text_that_is_no_utf8_is_an_error_like_others() {
+    let server = Server::start().await;
+    let mut raw = Raw::connect(&server).await;
+    raw.send(&framed('Q', b"select '\xff'\0")).await;
+    assert_eq!(raw.error().await, ["ERROR", "22021"]);
+    assert_eq!(raw.next().await.map(|(kind, _)| kind), Some('Z'));
+    assert_eq!(raw.answers("select 1").await, "TDCZ");
     server.end().await;
 }
 

@@ -38,6 +38,8 @@ pub(crate) enum Message {
     FunctionCall,
     /// A password that nobody asked for.
     Password,
+    /// A message with a text that is no UTF-8.
+    NotUtf8 { is_query: bool },
 }
 
 /// A named statement or portal.
@@ -85,6 +87,15 @@ impl Frame {
 
     /// Reads its fields.
     pub(crate) fn parse(self) -> Result<Message, Error> {
+        let is_query = self.kind == b'Q';
+        match self.fields() {
+            // The message's own frame was sound; only its text is not.
+            Err(Error::Request { .. }) => Ok(Message::NotUtf8 { is_query }),
+            message => message,
+        }
+    }
+
+    fn fields(self) -> Result<Message, Error> {
         let mut body = Body(self.body);
         let message = match self.kind {
             b'Q' => Message::Query(body.string()?),
@@ -142,8 +153,7 @@ impl Body {
         let end = end.ok_or_else(|| Error::protocol("invalid string in message"))?;
         let text = self.bytes(end)?;
         self.0.advance(1);
-        String::from_utf8(text.to_vec())
-            .map_err(|_| Error::Fatal { code: "22021", message: "invalid byte sequence for encoding \"UTF8\"".into() })
+        String::from_utf8(text.to_vec()).map_err(|_| Error::not_utf8())
     }
 
     fn value(&mut self) -> Result<Option<Bytes>, Error> {
@@ -199,7 +209,6 @@ mod tests {
             b"Q\x7f\xff\xff\xff",
             b"Q\0\0\0\x06ab",
             b"Q\0\0\0\x07a\0b",
-            b"Q\0\0\0\x06\xff\0",
             b"P\0\0\0\x08\0\0\0\x01",
             b"P\0\0\0\x08\0\0\xff\xff",
             b"B\0\0\0\x0e\0\0\0\0\0\x01\xff\xff\xff\xf0",
@@ -212,6 +221,12 @@ mod tests {
         for case in cases {
             assert!(parse(case).is_err(), "{case:?}");
         }
+    }
+
+    #[test]
+    fn text_that_is_none_is_a_message() {
+        assert_eq!(parse(b"Q\0\0\0\x06\xff\0").expect("valid"), Some(Message::NotUtf8 { is_query: true }));
+        assert_eq!(parse(b"P\0\0\0\x09\0\xff\0\0\0").expect("valid"), Some(Message::NotUtf8 { is_query: false }));
     }
 
     #[test]

@@ -131,7 +131,7 @@ where
             Operator::Plus => left.plus(right),
             Operator::Minus => left.minus(right),
             Operator::Multiply => left.times(right),
-            _ if right.is_zero() => return Err(ArrowError::DivideByZero),
+            _ if right.is_zero() && !left.is_not_a_number() => return Err(ArrowError::DivideByZero),
             Operator::Divide => left.divided_by(right),
             _ => left.modulo(right),
         };
@@ -166,6 +166,7 @@ mod num_like {
         fn divided_by(self, other: Self) -> Self;
         fn modulo(self, other: Self) -> Self;
         fn is_zero(self) -> bool;
+        fn is_not_a_number(self) -> bool;
     }
 
     macro_rules! float {
@@ -188,6 +189,9 @@ mod num_like {
                 }
                 fn is_zero(self) -> bool {
                     self == 0.0
+                }
+                fn is_not_a_number(self) -> bool {
+                    self.is_nan()
                 }
             }
         };

@@ -23,7 +23,8 @@ use datafusion::scalar::ScalarValue;
 use self::floats::{floats_of, reals_of};
 use self::read::{bytes_of, date_of, elements_of, invalid, invalid_time, limited, timestamp_of, uuid_of};
 use self::write::text_of;
-use super::{interval_text, json_text};
+use super::interval_text;
+use crate::json_text;
 use crate::types::{PgType, TYPE_KEY};
 
 /// What to make of a value.

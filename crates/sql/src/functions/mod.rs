@@ -3,19 +3,23 @@
 //! Functions that tell about the server or session (`version()`, `current_schema()`) are not here:
 //! this crate knows neither.
 
+mod array_of_rows;
 mod array_text;
+pub(crate) mod arrays;
 pub(crate) mod checked;
 pub(crate) mod convert;
 mod date_part;
+mod domains;
 pub(crate) mod interval_text;
 pub(crate) mod interval_times;
 pub(crate) mod json;
-pub mod json_text;
-mod lengthened;
+pub(crate) mod lengthened;
 mod named;
 pub(crate) mod numeric;
 pub(crate) mod plain;
+mod random_uuid;
 mod rounding;
+pub(crate) mod series;
 pub(crate) mod time_difference;
 mod to_char;
 mod totals;
@@ -30,11 +34,14 @@ const MICROSECONDS_PER_DAY: i64 = 86_400_000_000;
 pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
     let mut functions = json::all();
     functions.extend(named::all());
+    functions.extend(domains::all());
+    functions.extend(lengthened::joining());
     let plain = [to_char::TO_CHAR, date_part::EXTRACT, date_part::DATE_PART]
         .into_iter()
         .chain(rounding::ALL)
         .chain(lengthened::ALL);
     functions.extend(plain.map(plain::PlainFunction::udf));
+    functions.extend([array_of_rows::udf(), arrays::length(), random_uuid::udf()]);
     functions.push(Arc::new(datafusion::functions::math::signum().as_ref().clone().with_aliases(["sign"])));
     functions
 }

@@ -43,8 +43,10 @@ impl Dialect for FreshetDialect {
         PostgreSqlDialect {}.is_identifier_part(character)
     }
 
-    fn is_custom_operator_part(&self, character: char) -> bool {
-        PostgreSqlDialect {}.is_custom_operator_part(character)
+    // No operator but Postgres' own is known here, so that none is made of several: `x>-1` is a comparison
+    // with `-1`, and `x>--y` one with what stands in the next line, as in Postgres.
+    fn is_custom_operator_part(&self, _: char) -> bool {
+        false
     }
 
     fn is_reserved_for_identifier(&self, keyword: Keyword) -> bool {

@@ -3,7 +3,7 @@
 //! DataFusion's own operator wraps, also where the optimiser folds constants with it. So the
 //! operators of integers and floats become functions here, which the optimiser folds as it does
 //! any function: an error stays for the row that makes it. Decimals and integer division are
-//! checked already.
+//! checked already. `||` of texts is one, too, since Arrow's cannot tell that its result is too long.
 
 use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
@@ -12,13 +12,18 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator};
 use datafusion::scalar::ScalarValue;
 
-use crate::functions::checked;
+use crate::functions::{checked, lengthened};
 use crate::types::PgType;
 
 pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expression {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_checked(&left, op, &right, schema) => {
             Ok(Transformed::yes(checked::call(op, *left, *right)))
+        }
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::StringConcat, right })
+            if is_text(&left, schema) && is_text(&right, schema) =>
+        {
+            Ok(Transformed::yes(lengthened::TEXTCAT.udf().call(vec![*left, *right])))
         }
         Expr::Negative(operand) => match operand.get_type(schema) {
             Ok(data_type) if data_type.is_signed_integer() && !matches!(operand.as_ref(), Expr::Literal(..)) => {
@@ -48,6 +53,13 @@ fn is_checked(left: &Expr, operator: Operator, right: &Expr, schema: &DFSchema) 
     let (Some(left), Some(right)) = (type_of(left, schema), type_of(right, schema)) else { return false };
     let is_exact = matches!(operator, Plus | Minus | Multiply) && left.is_integer();
     left == right && (is_exact || left.is_floating())
+}
+
+fn is_text(operand: &Expr, schema: &DFSchema) -> bool {
+    match operand {
+        Expr::ScalarFunction(call) if call.func.name() == lengthened::TEXTCAT.name => true,
+        operand => operand.get_type(schema).is_ok_and(|data_type| data_type == DataType::Utf8),
+    }
 }
 
 /// The type of an operand, which may be a long chain of what this file has made: that has its

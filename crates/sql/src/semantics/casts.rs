@@ -10,8 +10,9 @@ use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast};
 use datafusion::scalar::ScalarValue;
 
 use super::operators;
+use crate::ValueError;
 use crate::functions::convert::{Conversion, convert, is_repeated, is_rounded};
-use crate::functions::numeric;
+use crate::functions::{arrays, numeric};
 use crate::types::PgType;
 
 pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
@@ -38,6 +39,15 @@ pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed
             let expression = BinaryExpr::new(Box::new(left), Operator::Modulo, Box::new(right));
             Ok(Transformed::yes(Expr::BinaryExpr(expression)))
         }
+        Expr::ScalarFunction(call) if call.func.name() == "array_has" && !arrays::is_has_element(&call.func) => {
+            Ok(Transformed::yes(arrays::has_element(call.args)))
+        }
+        Expr::Like(like) => match like.pattern.as_ref() {
+            Expr::Literal(ScalarValue::Utf8(Some(pattern)), _) if ends_with_escape(pattern) => {
+                Err(ValueError::EndsWithEscape.into())
+            }
+            _ => Ok(Transformed::no(Expr::Like(like))),
+        },
         // Of these DataFusion knows the Arrow type only, which is text.
         Expr::Case(case) => {
             let results = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
@@ -213,6 +223,11 @@ fn is_guarded(call: &AggregateFunctionParams) -> bool {
             _ => false,
         }
     })
+}
+
+/// Whether a pattern of LIKE ends with a backslash that nothing follows.
+fn ends_with_escape(pattern: &str) -> bool {
+    pattern.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
 }
 
 fn is_textual(source: &PgType) -> bool {

@@ -13,6 +13,7 @@ use datafusion::scalar::ScalarValue;
 
 use crate::functions::time_difference::TIME_DIFFERENCE;
 use crate::types::PgType;
+use crate::zones;
 
 pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     match expression {
@@ -52,6 +53,7 @@ pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed
                 return Err(DataFusionError::NotImplemented("AT TIME ZONE of what is no literal".to_owned()));
             };
             let from = moment.get_type(schema)?;
+            let zone = zones::named(&zone).map_or(zone, str::to_owned);
             Ok(Transformed::yes(at_time_zone(moment, &from, &zone)))
         }
         other => Ok(Transformed::no(other)),

@@ -4,8 +4,8 @@ use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::Cast;
-use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr};
-use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::logical_expr::planner::{ExprPlanner, PlannerResult, RawBinaryExpr, RawFieldAccessExpr};
+use datafusion::logical_expr::{Expr, ExprSchemable, GetFieldAccess, lit, when};
 use datafusion::scalar::ScalarValue;
 use sqlparser::ast::BinaryOperator;
 
@@ -43,6 +43,21 @@ impl ExprPlanner for OperatorPlanner {
         }
         let (left, right) = typed_pair(left, right, schema);
         Ok(PlannerResult::Original(RawBinaryExpr { op, left, right }))
+    }
+
+    /// Elements count from 1: DataFusion's negative subscripts count from the end, and Postgres' are of nothing.
+    fn plan_field_access(&self, access: RawFieldAccessExpr, _: &DFSchema) -> Result<PlannerResult<RawFieldAccessExpr>> {
+        let RawFieldAccessExpr { field_access, expr } = access;
+        let field_access = match field_access {
+            GetFieldAccess::ListIndex { key }
+                if !matches!(key.as_ref(), Expr::Literal(ScalarValue::Int64(Some(1..)), _)) =>
+            {
+                let is_positive = key.as_ref().clone().gt_eq(lit(1_i64));
+                GetFieldAccess::ListIndex { key: Box::new(when(is_positive, *key).end()?) }
+            }
+            field_access => field_access,
+        };
+        Ok(PlannerResult::Original(RawFieldAccessExpr { field_access, expr }))
     }
 }
 
@@ -83,12 +98,12 @@ fn integer(operand: &Expr) -> Option<Expr> {
     }
 }
 
-/// Text as what it must be beside a uuid, jsonb, bytea or character(n).
+/// Text as what it must be beside a uuid, jsonb, bytea, an array or character(n).
 fn beside(operand: Expr, other: &Expr, schema: &DFSchema) -> Expr {
     let Expr::Literal(ScalarValue::Utf8(Some(text)), None) = &operand else { return operand };
     let Ok((_, field)) = other.to_field(schema) else { return operand };
     match PgType::from_field(&field) {
-        Some(PgType::Uuid | PgType::Jsonb | PgType::Bytea) => {
+        Some(PgType::Uuid | PgType::Jsonb | PgType::Bytea | PgType::Array(_)) => {
             Expr::Cast(Cast::new_from_field(Box::new(operand), field))
         }
         // Spaces at the end don't count there, and are not kept.

@@ -6,19 +6,18 @@ use engine::SqlState;
 
 use super::{Definition, constant, error, function, strict};
 use crate::catalog::cell::{Cell, Kind};
-use crate::catalog::tables::setting;
+use crate::catalog::tables::{schemas, setting};
 use crate::catalog::world::World;
 
 pub(super) fn functions() -> Vec<Definition> {
     let mut functions = vec![
         constant("current_database", 0..=0, Kind::Name, sql::DATABASE),
         constant("current_catalog", 0..=0, Kind::Name, sql::DATABASE),
-        constant("current_schema", 0..=0, Kind::Name, sql::SCHEMA),
-        strict("current_schemas", 1..=1, Kind::NameArray, |_, cells| {
-            Ok(match &cells[0] {
-                Cell::Bool(true) => vec!["pg_catalog", sql::SCHEMA].into(),
-                _ => vec![sql::SCHEMA].into(),
-            })
+        function("current_schema", 0..=0, Kind::Name, |world, _| {
+            Ok(searched(world, false).into_iter().next().map_or(Cell::Null, Cell::from))
+        }),
+        strict("current_schemas", 1..=1, Kind::NameArray, |world, cells| {
+            Ok(searched(world, cells[0] == Cell::Bool(true)).into())
         }),
         function("version", 0..=0, Kind::Text, |world, _| Ok(version(world).into())),
         function("pg_backend_pid", 0..=0, Kind::Int4, |world, _| Ok(world.session.process_id.into())),
@@ -59,6 +58,18 @@ pub(super) fn functions() -> Vec<Definition> {
     set_config.volatility = Volatility::Volatile;
     functions.push(set_config);
     functions
+}
+
+/// The schemas of the session's search path that are there; pg_catalog is searched first where it is not named.
+fn searched(world: &World, with_implicit: bool) -> Vec<&'static str> {
+    let path = world.session.settings.search_path();
+    let known = schemas().chain([sql::SCHEMA]).collect::<Vec<_>>();
+    let mut found =
+        path.iter().filter_map(|name| known.iter().find(|known| *known == name).copied()).collect::<Vec<_>>();
+    if with_implicit && !found.contains(&"pg_catalog") {
+        found.insert(0, "pg_catalog");
+    }
+    found
 }
 
 /// The Postgres that clients may count on comes first: they read it out of here.

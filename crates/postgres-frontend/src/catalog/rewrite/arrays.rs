@@ -4,15 +4,18 @@ use datafusion::sql::sqlparser::ast::{Array, BinaryOperator, DataType, Expr, Val
 
 use super::syntax::{arguments, call, cast, function_name, null, number, text};
 
+/// A text that looks like an array is one beside a catalog's column: Postgres sees it by the types.
+pub(super) fn compared(expression: &mut Expr) {
+    if let Expr::BinaryOp { right, op: BinaryOperator::Eq | BinaryOperator::NotEq, .. } = expression
+        && let Some(array) = array_literal(right)
+    {
+        **right = array;
+    }
+}
+
 /// Rewrites one expression, whose parts have been rewritten.
 pub(super) fn rewrite(expression: &mut Expr) {
     match expression {
-        // A text beside an array is an array, which Postgres sees by the types.
-        Expr::BinaryOp { right, op: BinaryOperator::Eq | BinaryOperator::NotEq, .. } => {
-            if let Some(array) = array_literal(right) {
-                **right = array;
-            }
-        }
         Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } => {
             while let Expr::Nested(inner) = right.as_mut() {
                 let inner = std::mem::replace(inner.as_mut(), null());

@@ -5,6 +5,7 @@
 
 mod arrays;
 mod casts;
+mod relations;
 mod subqueries;
 mod syntax;
 mod tables;
@@ -17,31 +18,38 @@ use datafusion::sql::sqlparser::ast::{
 
 use self::syntax::{function_name, set_function_name};
 
-/// Rewrites a statement in place.
+/// Rewrites a statement in place. What could be meant otherwise is left alone, unless all that it reads is catalogs.
 pub(super) fn rewrite(statement: &mut Statement) {
+    let is_over_catalogs = relations::are_catalogs(statement);
     // Each needs to see what the next one changes as it was written.
-    let _ = statement.visit(&mut Names);
-    subqueries::rewrite(statement);
-    let _ = statement.visit(&mut Spellings);
+    let _ = statement.visit(&mut Names { is_over_catalogs });
+    subqueries::rewrite(statement, is_over_catalogs);
+    let _ = statement.visit(&mut Spellings { is_over_catalogs });
     if let Statement::Query(query) = statement {
         show_registered(&mut query.body);
     }
 }
 
-struct Names;
+struct Names {
+    is_over_catalogs: bool,
+}
 
 impl VisitorMut for Names {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         select.projection.iter_mut().for_each(keep_name);
-        select.projection.iter_mut().for_each(keep_type);
+        if self.is_over_catalogs {
+            select.projection.iter_mut().for_each(keep_type);
+        }
         select.projection.iter_mut().for_each(subqueries::count_existing);
         ControlFlow::Continue(())
     }
 }
 
-struct Spellings;
+struct Spellings {
+    is_over_catalogs: bool,
+}
 
 impl VisitorMut for Spellings {
     type Break = ();
@@ -55,6 +63,9 @@ impl VisitorMut for Spellings {
         names(expression);
         operators(expression);
         casts::rewrite(expression);
+        if self.is_over_catalogs {
+            arrays::compared(expression);
+        }
         arrays::rewrite(expression);
         like_escape(expression);
         field_access(expression);
@@ -97,44 +108,36 @@ fn names(expression: &mut Expr) {
     }
 }
 
-/// `OPERATOR(pg_catalog.~)` is `~`; collations are all the same.
+/// `OPERATOR(pg_catalog.~)` is `~`.
 fn operators(expression: &mut Expr) {
-    match expression {
-        Expr::Collate { expr, .. } => {
-            let inner = std::mem::replace(expr.as_mut(), syntax::null());
-            *expression = inner;
-        }
-        Expr::BinaryOp { op, .. } => {
-            let BinaryOperator::PGCustomBinaryOperator(parts) = op else { return };
-            let ([schema, symbol], true) = (parts.as_slice(), parts.len() == 2) else { return };
-            if schema.trim_matches('"') != "pg_catalog" {
-                return;
-            }
-            *op = match symbol.as_str() {
-                "~" => BinaryOperator::PGRegexMatch,
-                "~*" => BinaryOperator::PGRegexIMatch,
-                "!~" => BinaryOperator::PGRegexNotMatch,
-                "!~*" => BinaryOperator::PGRegexNotIMatch,
-                "~~" => BinaryOperator::PGLikeMatch,
-                "~~*" => BinaryOperator::PGILikeMatch,
-                "!~~" => BinaryOperator::PGNotLikeMatch,
-                "!~~*" => BinaryOperator::PGNotILikeMatch,
-                "=" => BinaryOperator::Eq,
-                "<>" => BinaryOperator::NotEq,
-                "<" => BinaryOperator::Lt,
-                "<=" => BinaryOperator::LtEq,
-                ">" => BinaryOperator::Gt,
-                ">=" => BinaryOperator::GtEq,
-                "+" => BinaryOperator::Plus,
-                "-" => BinaryOperator::Minus,
-                "*" => BinaryOperator::Multiply,
-                "/" => BinaryOperator::Divide,
-                "||" => BinaryOperator::StringConcat,
-                _ => return,
-            };
-        }
-        _ => {}
+    let Expr::BinaryOp { op, .. } = expression else { return };
+    let BinaryOperator::PGCustomBinaryOperator(parts) = op else { return };
+    let ([schema, symbol], true) = (parts.as_slice(), parts.len() == 2) else { return };
+    if schema.trim_matches('"') != "pg_catalog" {
+        return;
     }
+    *op = match symbol.as_str() {
+        "~" => BinaryOperator::PGRegexMatch,
+        "~*" => BinaryOperator::PGRegexIMatch,
+        "!~" => BinaryOperator::PGRegexNotMatch,
+        "!~*" => BinaryOperator::PGRegexNotIMatch,
+        "~~" => BinaryOperator::PGLikeMatch,
+        "~~*" => BinaryOperator::PGILikeMatch,
+        "!~~" => BinaryOperator::PGNotLikeMatch,
+        "!~~*" => BinaryOperator::PGNotILikeMatch,
+        "=" => BinaryOperator::Eq,
+        "<>" => BinaryOperator::NotEq,
+        "<" => BinaryOperator::Lt,
+        "<=" => BinaryOperator::LtEq,
+        ">" => BinaryOperator::Gt,
+        ">=" => BinaryOperator::GtEq,
+        "+" => BinaryOperator::Plus,
+        "-" => BinaryOperator::Minus,
+        "*" => BinaryOperator::Multiply,
+        "/" => BinaryOperator::Divide,
+        "||" => BinaryOperator::StringConcat,
+        _ => return,
+    };
 }
 
 /// `LIKE p ESCAPE '/'` as `LIKE q`, where q has backslashes in place of the slashes.

@@ -13,14 +13,18 @@ use datafusion::sql::sqlparser::ast::{
     SelectItem, SetExpr, Statement, TableFactor, Visit, VisitMut, Visitor, VisitorMut,
 };
 
+use super::relations::are_catalogs;
 use super::syntax::{array_subquery, call, cast, function_name, null, number, parts};
 
 /// Rewrites the subqueries in a statement's expressions.
-pub(super) fn rewrite(statement: &mut Statement) {
-    let _ = statement.visit(&mut Subqueries);
+pub(super) fn rewrite(statement: &mut Statement, is_over_catalogs: bool) {
+    let _ = statement.visit(&mut Subqueries { is_over_catalogs });
 }
 
-struct Subqueries;
+struct Subqueries {
+    /// Whether the statement reads catalogs alone.
+    is_over_catalogs: bool,
+}
 
 impl VisitorMut for Subqueries {
     type Break = ();
@@ -28,6 +32,9 @@ impl VisitorMut for Subqueries {
     // Before what is inside, which is looked at as it was written.
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
         if let Some(query) = array_subquery(expression) {
+            if !self.is_over_catalogs {
+                return ControlFlow::Continue(());
+            }
             *expression = match options(query).map_or_else(|| array_aggregate(query).map(array), Some) {
                 Some(array) => array,
                 None => cast(null(), DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(DataType::Text), None))),
@@ -61,35 +68,7 @@ fn options(query: &Query) -> Option<Expr> {
 
 /// Whether an expression is a scalar subquery over catalogs alone.
 pub(super) fn reads_catalog(expression: &Expr) -> bool {
-    matches!(expression, Expr::Subquery(query) if is_over_catalogs(query))
-}
-
-fn is_over_catalogs(query: &Query) -> bool {
-    let mut tables = Tables { all_catalogs: true, any: false };
-    let _ = query.visit(&mut tables);
-    tables.all_catalogs && tables.any
-}
-
-struct Tables {
-    all_catalogs: bool,
-    any: bool,
-}
-
-impl Visitor for Tables {
-    type Break = ();
-
-    fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
-        let parts = parts(name).unwrap_or_default();
-        let is_catalog = match parts.as_slice() {
-            [schema, _] => schema == "pg_catalog",
-            // Also the names of common table expressions in between.
-            [name] => name.starts_with("pg_") || name == "typebases",
-            _ => false,
-        };
-        self.any = true;
-        self.all_catalogs &= is_catalog;
-        ControlFlow::Continue(())
-    }
+    matches!(expression, Expr::Subquery(query) if are_catalogs(query))
 }
 
 /// `EXISTS (SELECT ...)` in a select list as `(SELECT count(1) ...) > 0`, which DataFusion can run for each row.
@@ -117,7 +96,7 @@ impl VisitorMut for Existing {
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
         if let (0, Expr::Exists { subquery, negated }) = (self.depth, &*expression)
-            && is_over_catalogs(subquery)
+            && are_catalogs(subquery)
         {
             let op = if *negated { BinaryOperator::Eq } else { BinaryOperator::Gt };
             let mut query = subquery.clone();
