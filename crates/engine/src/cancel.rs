@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::Instant;
 
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::{Error, SqlState};
 
@@ -29,16 +28,25 @@ impl Canceller {
     }
 
     /// For a statement that starts now: what was cancelled before does not concern it.
-    pub(crate) fn begin(&self, timeout: Option<Duration>) -> Cancelled {
-        Cancelled { requests: self.0.subscribe(), deadline: timeout.map(|timeout| Instant::now() + timeout) }
+    pub(crate) fn begin(&self, deadlines: Deadlines) -> Cancelled {
+        Cancelled { requests: self.0.subscribe(), deadlines }
     }
+}
+
+/// When a statement must have ended.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Deadlines {
+    /// By `statement_timeout`.
+    pub(crate) statement: Option<Instant>,
+    /// By `transaction_timeout`.
+    pub(crate) transaction: Option<Instant>,
 }
 
 /// One statement's view of its cancellation.
 #[derive(Clone, Debug)]
 pub(crate) struct Cancelled {
     requests: watch::Receiver<u64>,
-    deadline: Option<Instant>,
+    deadlines: Deadlines,
 }
 
 impl Cancelled {
@@ -49,12 +57,12 @@ impl Cancelled {
             if !committing.load(Ordering::Relaxed) {
                 return error;
             }
-            self.deadline = None;
+            self.deadlines = Deadlines::default();
         }
     }
 
     /// Ends when the statement must.
-    async fn wait(&mut self) -> Error {
+    pub(crate) async fn wait(&mut self) -> Error {
         let requests = &mut self.requests;
         let requested = async {
             // Without a session nobody can cancel any more.
@@ -62,16 +70,15 @@ impl Cancelled {
                 std::future::pending::<()>().await;
             }
         };
-        match self.deadline {
-            None => requested.await,
-            Some(deadline) => tokio::select! {
-                () = requested => {}
-                () = tokio::time::sleep_until(deadline) => {
-                    return Error::new(SqlState::QUERY_CANCELED, "canceling statement due to statement timeout");
-                }
-            },
+        tokio::select! {
+            () = requested => Error::cancelled(),
+            () = at(self.deadlines.statement) => {
+                Error::new(SqlState::QUERY_CANCELED, "canceling statement due to statement timeout")
+            }
+            () = at(self.deadlines.transaction) => {
+                Error::new(SqlState::TRANSACTION_TIMEOUT, "terminating connection due to transaction timeout")
+            }
         }
-        Error::cancelled()
     }
 
     /// `rows`, until they end or must.
@@ -87,5 +94,12 @@ impl Cancelled {
             next.map(|batch| (batch, Some((rows, cancelled))))
         });
         Box::pin(RecordBatchStreamAdapter::new(schema, guarded))
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
     }
 }

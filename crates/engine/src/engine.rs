@@ -13,9 +13,6 @@ use crate::freshet_catalog::FreshetCatalog;
 use crate::pool::Pool;
 use crate::{Catalog, Error, Extension, Session, SessionInfo, Settings, SqlState};
 
-/// Of the memory that was allowed, what queries may take for sorts, joins and groups: one part in this.
-const QUERY_MEMORY_PART: u64 = 4;
-
 /// Threads for queries, at least: one long query shall not be alone with a single thread.
 const QUERY_THREADS_MIN: usize = 2;
 
@@ -48,9 +45,9 @@ impl Engine {
     /// # Errors
     /// If the workers cannot be started.
     pub fn start(config: Config) -> Result<Arc<Engine>, Error> {
-        let query_bytes = usize::try_from(config.memory_bytes / QUERY_MEMORY_PART).unwrap_or(usize::MAX);
-        let environment = RuntimeEnvBuilder::new().with_memory_limit(query_bytes, 1.0).build_arc()?;
         let budget = Budget::new(usize::try_from(config.memory_bytes).unwrap_or(usize::MAX));
+        // What bounds its memory is each statement's own.
+        let environment = RuntimeEnvBuilder::new().build_arc()?;
         let runtime = Runtime::start(&dataflow::Config {
             workers: config.workers,
             budget: budget.clone(),

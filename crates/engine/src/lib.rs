@@ -19,6 +19,7 @@ mod catalog;
 mod error;
 mod extension;
 mod freshet_catalog;
+mod memory;
 mod nearest;
 mod pool;
 mod read;
@@ -32,6 +33,7 @@ pub use extension::{Extension, SessionInfo};
 pub use outcome::{Notice, Outcome, Tag};
 pub use session::Session;
 pub use settings::{SERVER_VERSION, SERVER_VERSION_NUMBER, Settings};
+pub use state::{Account, Owner};
 pub use statement::Description;
 pub use transaction::TransactionStatus;
 

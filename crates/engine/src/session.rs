@@ -1,8 +1,10 @@
 //! One client's connection: its settings, its transaction, and the statement it runs.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use arrow::datatypes::Field;
 use dataflow::{CommitError, Write};
@@ -12,9 +14,16 @@ use parking_lot::Mutex;
 use sql::{Parsed, Statement};
 
 use crate::bind::Binder;
-use crate::cancel::Canceller;
+use crate::cancel::{Canceller, Deadlines};
+use crate::memory::StatementMemory;
 use crate::transaction::{Transaction, TransactionStatus};
 use crate::{Description, Engine, Error, Notice, Outcome, SessionInfo, Settings, statement as statements};
+
+/// While a text is read, its tokens and syntax trees take about so many times as much memory.
+const TEXT_FACTOR: usize = 16;
+
+/// How much of a statement's text names it among those who hold memory.
+const NAME_CHARACTERS: usize = 60;
 
 /// One client's connection. Its statements run one at a time.
 pub struct Session {
@@ -36,13 +45,19 @@ struct Batch {
     /// Positions in errors count from its start.
     text: String,
     /// The statements still to be run, if they are several: those are one transaction.
-    waiting: VecDeque<String>,
+    waiting: VecDeque<Arc<Parsed>>,
 }
 
 impl Session {
     pub(crate) fn new(engine: Arc<Engine>, info: SessionInfo) -> Session {
-        let binder =
-            Binder::new(&info, engine.extensions(), engine.environment(), engine.pool(), engine.query_partitions());
+        let binder = Binder::new(
+            &info,
+            engine.extensions(),
+            engine.environment(),
+            engine.pool(),
+            engine.query_partitions(),
+            engine.budget().clone(),
+        );
         Session {
             engine,
             info,
@@ -61,17 +76,45 @@ impl Session {
         &self.info
     }
 
-    /// The statements of a text. If they are several, and executed in this order, they are one
-    /// transaction.
+    /// The statements of a text, read on the caller's own thread. If they are several, and executed in
+    /// this order, they are one transaction.
     ///
     /// # Errors
     /// 42601 with the position, or 0A000 for a statement that is not supported.
-    pub fn parse(&self, sql: &str) -> Result<Vec<Parsed>, Error> {
+    pub fn parse(&self, sql: &str) -> Result<Vec<Arc<Parsed>>, Error> {
+        let statements = sql::parse(sql);
+        self.note_batch(sql, statements)
+    }
+
+    /// The same for a frontend, whose threads serve other sessions, too: a long text takes its time.
+    ///
+    /// # Errors
+    /// As `parse`; 57014 if it was cancelled or took too long, and 25P04.
+    pub async fn read(&mut self, sql: &str) -> Result<Vec<Arc<Parsed>>, Error> {
+        let mut cancelled = self.canceller.begin(self.deadlines());
+        let name = format!("session {}: a text that is read", self.info.process_id);
+        let memory = StatementMemory::open(self.engine.budget(), name);
+        memory.take(sql.len().saturating_mul(TEXT_FACTOR))?;
+        let text = sql.to_owned();
+        let read = self.on_pool(async move {
+            let statements = sql::parse(&text);
+            drop(memory);
+            Ok(statements)
+        });
+        let statements = tokio::select! {
+            biased;
+            error = cancelled.wait() => Err(error),
+            statements = read => statements,
+        };
+        self.note_batch(sql, statements?)
+    }
+
+    fn note_batch(&self, sql: &str, parsed: Result<Vec<Parsed>, sql::Error>) -> Result<Vec<Arc<Parsed>>, Error> {
         let mut batch = self.batch.lock();
         *batch = Batch { text: sql.to_owned(), waiting: VecDeque::new() };
-        let statements = sql::parse(sql)?;
+        let statements: Vec<Arc<Parsed>> = parsed?.into_iter().map(Arc::new).collect();
         if statements.len() > 1 {
-            batch.waiting = statements.iter().map(|statement| statement.sql.clone()).collect();
+            batch.waiting = statements.iter().map(Arc::clone).collect();
         }
         Ok(statements)
     }
@@ -81,14 +124,17 @@ impl Session {
     ///
     /// # Errors
     /// As `execute`, as far as binding goes.
-    pub async fn describe(&mut self, statement: &Parsed, hints: &[Option<Field>]) -> Result<Description, Error> {
-        let may_end = matches!(statement.statement, Statement::Commit | Statement::Rollback);
-        let result = match if may_end { Ok(()) } else { self.check_not_failed() } {
-            Ok(()) => {
-                self.begin_statement();
-                statements::describe(self, &statement.statement, hints).await
-            }
-            Err(error) => Err(error),
+    pub async fn describe(&mut self, statement: &Arc<Parsed>, hints: &[Option<Field>]) -> Result<Description, Error> {
+        let mut cancelled = self.canceller.begin(self.deadlines());
+        let run = async {
+            self.check_admitted(statement)?;
+            self.begin_statement(statement);
+            statements::describe(self, statement, hints).await
+        };
+        let result = tokio::select! {
+            biased;
+            error = cancelled.wait() => Err(error),
+            result = run => result,
         };
         self.finish(statement, result)
     }
@@ -97,20 +143,18 @@ impl Session {
     ///
     /// # Errors
     /// Whatever is wrong with it; an open transaction has then failed.
-    pub async fn execute(&mut self, statement: &Parsed, parameters: &[ScalarValue]) -> Result<Outcome, Error> {
-        let mut cancelled = self.canceller.begin(self.info.settings.duration("statement_timeout"));
+    pub async fn execute(&mut self, statement: &Arc<Parsed>, parameters: &[ScalarValue]) -> Result<Outcome, Error> {
+        let mut cancelled = self.canceller.begin(self.deadlines());
         let rest = cancelled.clone();
         self.committing.store(false, Ordering::Relaxed);
         let committing = Arc::clone(&self.committing);
         let run = async {
-            if !matches!(statement.statement, Statement::Commit | Statement::Rollback) {
-                self.check_not_failed()?;
-            }
+            self.check_admitted(statement)?;
             let place = self.next_of_batch(statement);
             if place != Place::Alone {
                 self.begin_implicit();
             }
-            self.begin_statement();
+            self.begin_statement(statement);
             let outcome = statements::execute(self, statement, parameters).await?;
             if place == Place::Last { self.end_batch(outcome).await } else { Ok(outcome) }
         };
@@ -125,6 +169,22 @@ impl Session {
             done => done,
         });
         self.finish(statement, result)
+    }
+
+    /// What is executed from here on is one transaction up to [`Session::end_group`], unless it says
+    /// otherwise itself.
+    pub fn begin_group(&mut self) {
+        self.begin_implicit();
+    }
+
+    /// Commits what has been executed since [`Session::begin_group`].
+    ///
+    /// # Errors
+    /// As `COMMIT`; nothing has been written then.
+    pub async fn end_group(&mut self) -> Result<(), Error> {
+        let ended = self.end_implicit().await;
+        self.committing.store(false, Ordering::Relaxed);
+        ended
     }
 
     /// Whether a transaction is open.
@@ -161,9 +221,9 @@ impl Session {
     }
 
     /// Where a statement that is run now stands in the text that was parsed last.
-    fn next_of_batch(&self, statement: &Parsed) -> Place {
+    fn next_of_batch(&self, statement: &Arc<Parsed>) -> Place {
         let waiting = &mut self.batch.lock().waiting;
-        if waiting.front() != Some(&statement.sql) {
+        if !waiting.front().is_some_and(|next| Arc::ptr_eq(next, statement)) {
             waiting.clear();
             return Place::Alone;
         }
@@ -180,8 +240,12 @@ impl Session {
     /// there before: computing them may fail.
     async fn end_batch(&mut self, outcome: Outcome) -> Result<Outcome, Error> {
         let outcome = match outcome {
-            Outcome::Rows { tag, schema, rows } if self.has_implicit_writes() => {
-                let batches = rows.try_collect().await?;
+            Outcome::Rows { tag, schema, mut rows } if self.has_implicit_writes() => {
+                let mut batches = Vec::new();
+                while let Some(batch) = rows.try_next().await? {
+                    self.binder.memory().take(batch.get_array_memory_size())?;
+                    batches.push(batch);
+                }
                 crate::rows::outcome(tag, schema, batches)
             }
             other => other,
@@ -190,14 +254,41 @@ impl Session {
         Ok(outcome)
     }
 
-    fn begin_statement(&mut self) {
+    /// Does a work of the statement at hand where it takes no thread from other sessions.
+    pub(crate) fn on_pool<T, W>(&self, work: W) -> impl Future<Output = Result<T, Error>> + Send + use<T, W>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let pool = self.engine.pool();
+        async move { pool.plan(work).await }
+    }
+
+    /// When what begins now must end.
+    fn deadlines(&self) -> Deadlines {
+        Deadlines {
+            statement: self.info.settings.duration("statement_timeout").map(|timeout| Instant::now() + timeout),
+            transaction: self.transaction_deadline(),
+        }
+    }
+
+    /// That a transaction which has failed is only rolled back.
+    fn check_admitted(&self, statement: &Parsed) -> Result<(), Error> {
+        let may_end = matches!(statement.statement, Statement::Commit | Statement::Rollback | Statement::RollbackTo(_));
+        if may_end { Ok(()) } else { self.check_not_failed() }
+    }
+
+    fn begin_statement(&mut self, statement: &Parsed) {
         let zone = self.info.settings.get("timezone").unwrap_or_else(|| "UTC".to_owned());
-        let in_transaction = self.transaction() != TransactionStatus::Idle;
-        self.binder.begin_statement(&zone, self.info.settings.search_path(), in_transaction);
+        let keeps_time = self.keeps_time();
+        let text: String = statement.sql.chars().take(NAME_CHARACTERS).collect();
+        let name = format!("session {}: {text}", self.info.process_id);
+        self.binder.begin_statement(name, &zone, self.info.settings.search_path(), keeps_time);
     }
 
     /// A statement has ended: an error fails the transaction, and learns its place in the text.
     fn finish<T>(&mut self, statement: &Parsed, result: Result<T, Error>) -> Result<T, Error> {
+        self.binder.end_statement();
         result.map_err(|error| {
             self.fail_transaction();
             let batch = self.batch.lock();

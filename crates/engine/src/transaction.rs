@@ -1,26 +1,37 @@
-//! Transactions: one epoch for all reads, one epoch for all writes.
+//! Transactions: what a session reads, and what it writes, until `COMMIT`.
 //!
-//! Reads see the epoch at which the transaction first read, with its own writes on top. Writes are
-//! kept by the session until `COMMIT`, which writes them together, or fails with 40001 if somebody
-//! else changed the same rows meanwhile: nobody waits for a lock. A materialized view shows them after
-//! the commit. What creates or drops things takes effect at once and for everybody, so it is refused
-//! inside a transaction that has read or written. There are no savepoints.
+//! Writes are kept by the session until `COMMIT`, which writes them together in one epoch, or fails
+//! with 40001 if somebody else changed the same rows meanwhile: nobody waits for a lock. A
+//! materialized view shows them after the commit. Reads see the transaction's own writes on top of an
+//! epoch: under `read committed`, the default, that of each statement's start, so that a transaction
+//! which waits for its client holds nothing; under `repeatable read` that of the first read.
+//! A savepoint is the number of the last step that wrote; going back to it undoes the steps since.
+//! What creates or drops things takes effect at once and for everybody, so it is refused inside a
+//! transaction that has read or written.
 //!
-//! Several statements in one text are one transaction too, as in Postgres, unless they say `BEGIN`
-//! and `COMMIT` themselves. One that creates or drops things, when it has been checked, commits what
-//! came before it, and a new transaction begins: what it has done stays if a later one fails.
+//! Several statements in one text are one transaction too, as in Postgres, and so are those between
+//! two `Sync` messages, unless they say `BEGIN` and `COMMIT` themselves. One that creates or drops
+//! things, when it has been checked, commits what came before it, and a new transaction begins: what
+//! it has done stays if a later one fails.
 
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::time::Instant;
 
-use arrow::array::RecordBatch;
 use changes::Epoch;
 use dataflow::{CommitError, Write};
+use parking_lot::RwLock;
 use plan::RelationId;
+use state::{Account, Owner};
 
-use crate::read::{PendingRows, Reader};
+use crate::read::{PendingRows, Reader, Step, Writes};
 use crate::session::Session;
-use crate::settings::Remembered;
+use crate::settings::{self, Remembered};
+use crate::statement::duplicate_of;
 use crate::{Error, Notice, Outcome, SqlState};
+
+/// How many savepoints a transaction may have.
+const SAVEPOINTS_MAX: usize = 10_000;
 
 /// Whether a transaction is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,22 +50,43 @@ pub(crate) enum Transaction {
     #[default]
     Idle,
     Active(Active),
-    /// It has failed; what is left is to give back its settings.
-    Failed(Remembered),
+    /// It has failed; what is left is to go back, to a savepoint or altogether.
+    Failed(Active),
 }
 
 /// An open transaction.
 #[derive(Debug)]
 pub(crate) struct Active {
-    /// Whether it is only that of several statements in one text, which the client knows nothing of.
+    /// Whether it is one that the client knows nothing of: several statements that it sent together.
     implicit: bool,
-    /// What it sees; none before its first read.
+    began: Instant,
+    /// Whether a statement of it has read or written.
+    has_run: bool,
+    /// Whether its clock stands: `now()` is when its first statement began.
+    has_time: bool,
+    /// What all of its statements see; none under `read committed`, and before its first read.
     reader: Option<Arc<Reader>>,
+    writes: Writes,
+    /// The last step that wrote.
+    step: Step,
+    savepoints: Vec<Savepoint>,
+    /// What the writes hold; none before the first.
+    memory: Option<Account>,
     read_only: bool,
     /// The settings before it began.
     settings: Remembered,
     /// What `SET LOCAL` has set.
     local: Vec<String>,
+}
+
+/// A point of a transaction to go back to.
+#[derive(Debug)]
+struct Savepoint {
+    name: String,
+    step: Step,
+    settings: Remembered,
+    /// How many settings had been set locally.
+    local: usize,
 }
 
 impl Transaction {
@@ -67,16 +99,35 @@ impl Transaction {
     }
 }
 
+impl Active {
+    /// Undoes the steps after `step`.
+    fn go_back(&mut self, step: Step) -> Result<(), Error> {
+        for rows in self.writes.values() {
+            rows.write().go_back(step)?;
+        }
+        if let Some(memory) = &self.memory {
+            memory.set(bytes_of(&self.writes));
+        }
+        Ok(())
+    }
+}
+
 impl Session {
     /// `BEGIN`, or `START TRANSACTION`, as `sql` has it.
-    pub(crate) fn begin(&mut self, read_only: bool, sql: &str) -> Outcome {
+    pub(crate) fn begin(&mut self, read_only: Option<bool>, isolation: Option<&str>, sql: &str) -> Outcome {
         self.begin_implicit();
         match &mut self.transaction {
             Transaction::Active(active) if active.implicit => {
                 active.implicit = false;
-                active.read_only = read_only || self.info.settings.is_on("default_transaction_read_only");
+                // Its clock stands since the statement that begins it.
+                active.has_time = true;
+                active.read_only =
+                    read_only.unwrap_or_else(|| self.info.settings.is_on("default_transaction_read_only"));
                 if active.read_only {
                     self.set_local_unchecked("transaction_read_only", "on");
+                }
+                if let Some(isolation) = isolation {
+                    self.set_local_unchecked("transaction_isolation", isolation);
                 }
             }
             _ => self
@@ -90,9 +141,20 @@ impl Session {
     /// Begins a transaction for the statements of one text, if there is none.
     pub(crate) fn begin_implicit(&mut self) {
         if matches!(self.transaction, Transaction::Idle) {
-            let settings = self.info.settings.remember();
-            let active = Active { implicit: true, reader: None, read_only: false, settings, local: vec![] };
-            self.transaction = Transaction::Active(active);
+            self.transaction = Transaction::Active(Active {
+                implicit: true,
+                began: Instant::now(),
+                has_run: false,
+                has_time: false,
+                reader: None,
+                writes: Writes::default(),
+                step: 0,
+                savepoints: vec![],
+                memory: None,
+                read_only: false,
+                settings: self.info.settings.remember(),
+                local: vec![],
+            });
         }
     }
 
@@ -107,15 +169,15 @@ impl Session {
     /// Whether the open transaction has written something and is one that the client knows nothing of.
     pub(crate) fn has_implicit_writes(&self) -> bool {
         match &self.transaction {
-            Transaction::Active(Active { implicit: true, reader: Some(reader), .. }) => !reader.writes().is_empty(),
+            Transaction::Active(Active { implicit: true, writes, .. }) => !writes.is_empty(),
             _ => false,
         }
     }
 
     /// `COMMIT`. Of a failed transaction, it rolls back.
     pub(crate) async fn commit(&mut self) -> Result<Outcome, Error> {
-        if let Transaction::Failed(settings) = &self.transaction {
-            self.info.settings.restore(settings);
+        if let Transaction::Failed(failed) = &self.transaction {
+            self.info.settings.restore(&failed.settings);
             self.transaction = Transaction::Idle;
             return Ok(Outcome::Done("ROLLBACK".to_owned()));
         }
@@ -131,18 +193,74 @@ impl Session {
         for name in &active.local {
             self.info.settings.restore_one(name, &active.settings);
         }
-        let writes = match &active.reader {
-            Some(reader) => pending_writes(reader)?,
-            None => vec![],
-        };
-        if !writes.is_empty() {
-            let committed = self.write(writes).await;
-            committed.map_err(|error| {
-                self.info.settings.restore(&active.settings);
-                failed_commit(error)
-            })?;
+        let writes = pending_writes(&active.writes)?;
+        if writes.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let Err(error) = self.write(writes).await else { return Ok(()) };
+        self.info.settings.restore(&active.settings);
+        if matches!(error, CommitError::Conflict) {
+            // Whoever inserted a key that has come to be there meanwhile must not try again.
+            let now = Reader::now(self.engine.catalog(), self.engine.runtime());
+            for (oid, rows) in active.writes.iter() {
+                let deletes = rows.read().deleted();
+                let inserts = rows.read().inserted(active.step)?;
+                if let Some(duplicate) = duplicate_of(&now, *oid, &deletes, &inserts)? {
+                    return Err(duplicate);
+                }
+            }
+        }
+        Err(failed_commit(error))
+    }
+
+    /// `SAVEPOINT`.
+    pub(crate) fn savepoint(&mut self, name: &str) -> Result<Outcome, Error> {
+        let settings = self.info.settings.remember();
+        let active = self.block("SAVEPOINT")?;
+        if active.savepoints.len() >= SAVEPOINTS_MAX {
+            let message = format!("a transaction may have {SAVEPOINTS_MAX} savepoints");
+            return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+        }
+        let (step, local) = (active.step, active.local.len());
+        active.savepoints.push(Savepoint { name: name.to_owned(), step, settings, local });
+        Ok(Outcome::Done("SAVEPOINT".to_owned()))
+    }
+
+    /// `RELEASE`: forgets a savepoint and those after it; what was done since stays.
+    pub(crate) fn release(&mut self, name: &str) -> Result<Outcome, Error> {
+        let active = self.block("RELEASE SAVEPOINT")?;
+        let place = active.savepoints.iter().rposition(|savepoint| savepoint.name == name);
+        active.savepoints.truncate(place.ok_or_else(|| no_savepoint(name))?);
+        Ok(Outcome::Done("RELEASE".to_owned()))
+    }
+
+    /// `ROLLBACK TO`: undoes what was done since a savepoint, a failure included; the savepoint stays.
+    pub(crate) fn rollback_to(&mut self, name: &str) -> Result<Outcome, Error> {
+        let active = match &mut self.transaction {
+            Transaction::Active(active) if !active.implicit => active,
+            Transaction::Failed(active) => active,
+            _ => return Err(outside_of_block("ROLLBACK TO SAVEPOINT")),
+        };
+        let place = active.savepoints.iter().rposition(|savepoint| savepoint.name == name);
+        let place = place.ok_or_else(|| no_savepoint(name))?;
+        active.go_back(active.savepoints[place].step)?;
+        active.savepoints.truncate(place + 1);
+        let savepoint = &active.savepoints[place];
+        active.local.truncate(savepoint.local);
+        self.info.settings.restore(&savepoint.settings);
+        self.transaction = match std::mem::take(&mut self.transaction) {
+            Transaction::Failed(active) => Transaction::Active(active),
+            other => other,
+        };
+        Ok(Outcome::Done("ROLLBACK".to_owned()))
+    }
+
+    /// The transaction block that is open.
+    fn block(&mut self, statement: &str) -> Result<&mut Active, Error> {
+        match &mut self.transaction {
+            Transaction::Active(active) if !active.implicit => Ok(active),
+            _ => Err(outside_of_block(statement)),
+        }
     }
 
     /// `ROLLBACK`.
@@ -152,8 +270,8 @@ impl Session {
         }
         match std::mem::take(&mut self.transaction) {
             Transaction::Idle => {}
-            Transaction::Active(Active { settings, .. }) | Transaction::Failed(settings) => {
-                self.info.settings.restore(&settings);
+            Transaction::Active(active) | Transaction::Failed(active) => {
+                self.info.settings.restore(&active.settings);
             }
         }
         Outcome::Done("ROLLBACK".to_owned())
@@ -185,7 +303,7 @@ impl Session {
     /// way to. It takes effect at once, which the client is told.
     pub(crate) fn admit_definition(&mut self, statement: &str) -> Result<(), Error> {
         match &self.transaction {
-            Transaction::Active(active) if !active.implicit && active.reader.is_none() => {
+            Transaction::Active(active) if !active.implicit && !active.has_run => {
                 let message = format!("{statement} takes effect at once and is not undone by ROLLBACK");
                 self.notices.push(Notice::warning(SqlState::ACTIVE_SQL_TRANSACTION, message));
                 Ok(())
@@ -211,14 +329,18 @@ impl Session {
 
     /// What the statement at hand sees: the transaction's epoch, or now.
     pub(crate) fn reader(&mut self) -> Arc<Reader> {
-        let now = || Arc::new(Reader::now(self.engine.catalog(), self.engine.runtime()));
-        match &mut self.transaction {
-            Transaction::Active(active) => Arc::clone(active.reader.get_or_insert_with(now)),
-            _ => now(),
-        }
+        let now = Reader::now(self.engine.catalog(), self.engine.runtime());
+        let is_snapshot = self.info.settings.get("transaction_isolation").as_deref() == Some(settings::SNAPSHOT);
+        let Transaction::Active(active) = &mut self.transaction else { return Arc::new(now) };
+        active.has_run = true;
+        let reader = match is_snapshot {
+            true => active.reader.get_or_insert_with(|| Arc::new(now)).as_ref().clone(),
+            false => now,
+        };
+        Arc::new(reader.with_writes(&active.writes, active.step))
     }
 
-    /// The epoch that the open transaction reads, if it has read.
+    /// The epoch that all statements of the open transaction read, if there is one.
     pub(crate) fn transaction_epoch(&self) -> Option<Epoch> {
         match &self.transaction {
             Transaction::Active(active) => active.reader.as_ref().map(|reader| reader.epoch()),
@@ -226,21 +348,58 @@ impl Session {
         }
     }
 
+    /// Whether a statement of the open transaction has read or written: its isolation is settled.
+    pub(crate) fn has_run(&self) -> bool {
+        matches!(&self.transaction, Transaction::Active(active) if active.has_run)
+    }
+
+    /// Whether the transaction's clock stands at what the next statement would set it to; it does from
+    /// the first one on.
+    pub(crate) fn keeps_time(&mut self) -> bool {
+        match &mut self.transaction {
+            Transaction::Active(active) => std::mem::replace(&mut active.has_time, true),
+            _ => false,
+        }
+    }
+
+    /// When the open transaction must end, by `transaction_timeout`.
+    #[must_use]
+    pub fn transaction_deadline(&self) -> Option<Instant> {
+        let (Transaction::Active(active) | Transaction::Failed(active)) = &self.transaction else { return None };
+        Some(active.began + self.info.settings.duration("transaction_timeout")?)
+    }
+
     /// Keeps writes until the commit, if a transaction is open; says whether one is.
-    pub(crate) fn keep(&mut self, writes: &[Write]) -> Result<bool, Error> {
-        let Transaction::Active(Active { reader: Some(reader), .. }) = &mut self.transaction else { return Ok(false) };
-        let reader = Arc::make_mut(reader);
+    pub(crate) fn keep(&mut self, reader: &Reader, writes: &[Write]) -> Result<bool, Error> {
+        let Transaction::Active(active) = &mut self.transaction else { return Ok(false) };
+        active.step += 1;
         for write in writes {
             let oid = write.table.0;
-            let object = reader.catalog.object(oid).ok_or_else(|| Error::internal("a table without an object"))?;
-            let columns = Arc::clone(&object.columns);
-            let tables = reader.writes_mut();
-            let pending = match tables.entry(oid) {
-                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => entry.insert(PendingRows::new(columns)?),
-            };
-            pending.delete(&write.deletes)?;
-            pending.insert(&write.inserts)?;
+            if !active.writes.contains_key(&oid) {
+                let object = reader.catalog.object(oid).ok_or_else(|| Error::internal("a table without an object"))?;
+                let rows = PendingRows::new(Arc::clone(&object.columns), &object.primary_key)?;
+                if let Entry::Vacant(vacant) = Arc::make_mut(&mut active.writes).entry(oid) {
+                    vacant.insert(Arc::new(RwLock::new(rows)));
+                }
+            }
+            let mut rows = active.writes[&oid].write();
+            let before = rows.bytes();
+            for deleted in &write.deletes {
+                rows.delete(deleted, active.step)?;
+            }
+            for inserted in &write.inserts {
+                rows.insert(inserted, active.step)?;
+            }
+            let after = rows.bytes();
+            drop(rows);
+            let process_id = self.info.process_id;
+            let memory = active.memory.get_or_insert_with(|| {
+                self.engine.budget().open(Owner::Transaction, format!("transaction of session {process_id}"))
+            });
+            match after.checked_sub(before) {
+                Some(more) => memory.try_grow(more)?,
+                None => memory.shrink(before - after),
+            }
         }
         Ok(true)
     }
@@ -274,24 +433,44 @@ impl Session {
                 self.info.settings.restore(&active.settings);
                 Transaction::Idle
             }
-            Transaction::Active(active) => Transaction::Failed(active.settings),
+            Transaction::Active(mut active) => {
+                // Without a savepoint there is nothing to go back to, and nothing to keep for it.
+                if active.savepoints.is_empty() {
+                    active.writes = Writes::default();
+                    active.memory = None;
+                    active.reader = None;
+                }
+                Transaction::Failed(active)
+            }
             other => other,
         };
     }
 }
 
+fn outside_of_block(statement: &str) -> Error {
+    let message = format!("{statement} can only be used in transaction blocks");
+    Error::new(SqlState::NO_ACTIVE_SQL_TRANSACTION, message)
+}
+
+fn no_savepoint(name: &str) -> Error {
+    Error::new(SqlState::INVALID_SAVEPOINT_SPECIFICATION, format!("savepoint \"{name}\" does not exist"))
+}
+
+fn bytes_of(writes: &Writes) -> usize {
+    writes.values().map(|rows| rows.read().bytes()).sum()
+}
+
 /// What a transaction has written, net.
-fn pending_writes(reader: &Reader) -> Result<Vec<Write>, Error> {
-    let mut writes = Vec::new();
-    for (oid, pending) in reader.writes() {
-        let some = |batch: RecordBatch| if batch.num_rows() == 0 { vec![] } else { vec![batch] };
-        let write =
-            Write { table: RelationId(*oid), deletes: some(pending.deleted()?), inserts: some(pending.inserted()?) };
+fn pending_writes(writes: &Writes) -> Result<Vec<Write>, Error> {
+    let mut net = Vec::new();
+    for (oid, rows) in writes.iter() {
+        let rows = rows.read();
+        let write = Write { table: RelationId(*oid), deletes: rows.deleted(), inserts: rows.inserted(Step::MAX - 1)? };
         if !write.deletes.is_empty() || !write.inserts.is_empty() {
-            writes.push(write);
+            net.push(write);
         }
     }
-    Ok(writes)
+    Ok(net)
 }
 
 /// A commit that failed, for the client.

@@ -60,6 +60,12 @@ impl Error {
         Self::Fatal { code: "57P01", message: "terminating connection due to administrator command".into() }
     }
 
+    /// There is no room for what the client wants to send; what it sends cannot be skipped.
+    pub(crate) fn out_of_memory(error: &engine::Error) -> Self {
+        let detail = error.detail.as_deref().unwrap_or_default();
+        Self::Fatal { code: error.code.0, message: format!("{}: {detail}", error.message) }
+    }
+
     /// Nobody is there to be told.
     pub(crate) fn gone() -> Self {
         Self::Connection(std::io::ErrorKind::UnexpectedEof.into())

@@ -45,15 +45,25 @@ pub enum Statement {
     Explain(Box<Statement>),
     /// `SUBSCRIBE`.
     Subscribe(Subscribe),
-    /// `BEGIN`, `START TRANSACTION`; whether it is `READ ONLY`.
+    /// `BEGIN`, `START TRANSACTION`.
     Begin {
-        /// Writes are refused.
-        read_only: bool,
+        /// Whether writes are refused, if it says.
+        read_only: Option<bool>,
+        /// The isolation level in lower case, if it says one.
+        isolation: Option<&'static str>,
     },
     /// `COMMIT`, `END`.
     Commit,
     /// `ROLLBACK`, `ABORT`.
     Rollback,
+    /// `SAVEPOINT name`.
+    Savepoint(String),
+    /// `RELEASE [SAVEPOINT] name`.
+    Release(String),
+    /// `ROLLBACK TO [SAVEPOINT] name`.
+    RollbackTo(String),
+    /// What drivers send to give up things that are never there: `UNLISTEN`, `CLOSE ALL`. Its command tag.
+    GiveUp(&'static str),
     /// `DISCARD ALL` and its kin; `DEALLOCATE` goes here too when nothing is named.
     Discard,
     /// `DEALLOCATE name`.

@@ -10,20 +10,23 @@ mod tables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::catalog::{SchemaProvider, TableProvider};
+use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::TableReference;
 use datafusion::datasource::ViewTable;
-use datafusion::execution::SessionState;
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast;
 use sql::{Name, ObjectKind};
+use state::Budget;
 
 pub(crate) use parameters::{ParameterTypes, number_of, with_types, with_values};
 pub(crate) use references::fold;
 use tables::{Database, StatementTables};
 
 use crate::catalog::Entry;
+use crate::memory::StatementMemory;
 use crate::pool::Pool;
 use crate::read::{Reader, RelationTable};
 use crate::{Error, Extension, SessionInfo, SqlState};
@@ -31,16 +34,30 @@ use crate::{Error, Extension, SessionInfo, SqlState};
 /// A table that only the statement at hand sees, by its name.
 pub(crate) type Extra = (String, Arc<dyn TableProvider>);
 
-/// Binds the statements of one session.
-pub(crate) struct Binder {
+/// How deeply views may read views. Each level is one of the stack, and of every plan over them.
+const VIEWS_MAX: usize = 100;
+
+/// Binds one statement of a session. A clone binds the same one: it goes where the statement is
+/// planned, and may stay there when the session has gone on to the next.
+#[derive(Clone)]
+pub(crate) struct Binder(Arc<Inner>);
+
+struct Inner {
     state: SessionState,
     tables: Arc<StatementTables>,
+    memory: Arc<StatementMemory>,
+    session: Arc<OfSession>,
+    /// Where the session looks for names without a schema.
+    search_path: Vec<String>,
+}
+
+/// What all statements of a session bind with.
+struct OfSession {
     extensions: Vec<Arc<dyn Extension>>,
     /// Schemas beside `public`.
     schemas: BTreeMap<String, Arc<dyn SchemaProvider>>,
-    /// Where the session looks for names without a schema.
-    search_path: Vec<String>,
     database: String,
+    budget: Budget,
 }
 
 /// A bound query.
@@ -58,58 +75,91 @@ impl Binder {
         environment: Arc<RuntimeEnv>,
         pool: Arc<Pool>,
         partitions: usize,
+        budget: Budget,
     ) -> Binder {
-        let tables = Arc::new(StatementTables::default());
         let mut schemas: BTreeMap<String, Arc<dyn SchemaProvider>> = BTreeMap::new();
         for extension in &extensions {
             schemas.extend(extension.schemas(info));
         }
-        let mut all = schemas.clone();
-        all.insert(sql::SCHEMA.to_owned(), Arc::clone(&tables) as Arc<dyn SchemaProvider>);
-        let database = Arc::new(Database { schemas: all });
         let mut state = sql::session_state_builder(partitions).with_runtime_env(environment).build();
         // Where `query` finds the threads to run on.
         state.config_mut().set_extension(pool);
         // Errors tell where a name stands.
         state.config_mut().options_mut().sql_parser.collect_spans = true;
-        for name in [sql::DATABASE, info.database.as_str()] {
-            state.catalog_list().register_catalog(name.to_owned(), Arc::clone(&database) as _);
-        }
         for function in extensions.iter().flat_map(|extension| extension.functions(info)) {
             // A function of that name that is there already gives way.
             if let Err(error) = datafusion::execution::FunctionRegistry::register_udf(&mut state, Arc::new(function)) {
                 tracing::warn!(%error, "a function of the frontend was refused");
             }
         }
-        Binder { state, tables, extensions, schemas, search_path: default_path(), database: info.database.clone() }
+        let memory = Arc::new(StatementMemory::open(&budget, "a session that starts"));
+        let session = OfSession { extensions, schemas, database: info.database.clone(), budget };
+        Binder(Arc::new(Inner::new(state, memory, Arc::new(session), default_path())))
     }
 
     /// DataFusion's state, for planning further.
     pub(crate) fn state(&self) -> &SessionState {
-        &self.state
+        &self.0.state
+    }
+
+    /// The threads to plan it on.
+    pub(crate) fn pool(&self) -> Result<Arc<Pool>, Error> {
+        self.state().config().get_extension().ok_or_else(|| Error::internal("a session without threads"))
+    }
+
+    /// What the statement may take.
+    pub(crate) fn memory(&self) -> &Arc<StatementMemory> {
+        &self.0.memory
     }
 
     /// Whether there is such a schema.
     pub(crate) fn has_schema(&self, name: &str) -> bool {
-        name == sql::SCHEMA || self.schemas.contains_key(name)
+        name == sql::SCHEMA || self.0.session.schemas.contains_key(name)
     }
 
     /// Whether a name without a schema may be one of `public`.
     pub(crate) fn searches_public(&self) -> bool {
-        self.search_path.iter().any(|schema| schema == sql::SCHEMA)
+        self.0.search_path.iter().any(|schema| schema == sql::SCHEMA)
     }
 
-    /// A statement begins: `now()` is now, unless a transaction has stopped its clock.
-    pub(crate) fn begin_statement(&mut self, time_zone: &str, search_path: Vec<String>, keep_time: bool) {
-        self.search_path = search_path;
-        let config = self.state.config_mut().options_mut();
+    /// What a plan of the statement runs with.
+    pub(crate) fn task_context(&self) -> Arc<TaskContext> {
+        let environment = RuntimeEnv {
+            memory_pool: Arc::clone(&self.0.memory) as Arc<dyn MemoryPool>,
+            ..self.0.state.runtime_env().as_ref().clone()
+        };
+        Arc::new(TaskContext::from(&self.0.state).with_runtime(Arc::new(environment)))
+    }
+
+    /// A statement begins: `now()` is now, unless a transaction has stopped its clock. `name`: what a
+    /// person knows it by. `search_path`: where names without a schema are looked up.
+    pub(crate) fn begin_statement(&mut self, name: String, time_zone: &str, search_path: Vec<String>, keep_time: bool) {
+        let memory = Arc::new(StatementMemory::open(&self.0.session.budget, name));
+        match Arc::get_mut(&mut self.0) {
+            Some(own) => (own.memory, own.search_path) = (memory, search_path),
+            // The last one is still at it somewhere.
+            None => {
+                let (state, session) = (self.0.state.clone(), Arc::clone(&self.0.session));
+                self.0 = Arc::new(Inner::new(state, memory, session, search_path));
+            }
+        }
+        let state = &mut Arc::get_mut(&mut self.0).expect("nobody else has it yet").state;
+        let config = state.config_mut().options_mut();
         if config.execution.time_zone.as_deref() != Some(time_zone) {
             config.execution.time_zone = Some(time_zone.to_owned());
         }
-        let time = self.state.execution_props().query_execution_start_time;
-        self.state.mark_start_execution();
+        let time = state.execution_props().query_execution_start_time;
+        state.mark_start_execution();
         if keep_time && time.is_some() {
-            self.state.execution_props_mut().query_execution_start_time = time;
+            state.execution_props_mut().query_execution_start_time = time;
+        }
+    }
+
+    /// The statement has ended; what it still runs keeps its own hold on its memory.
+    pub(crate) fn end_statement(&mut self) {
+        let memory = Arc::new(StatementMemory::open(&self.0.session.budget, "a session that waits"));
+        if let Some(own) = Arc::get_mut(&mut self.0) {
+            own.memory = memory;
         }
     }
 
@@ -120,23 +170,35 @@ impl Binder {
         reader: &Arc<Reader>,
         extras: Vec<Extra>,
     ) -> Result<Bound, Error> {
-        self.tables.clear();
+        let tables = &self.0.tables;
+        tables.clear();
         for (name, table) in extras {
-            self.tables.put(&name, table);
+            tables.put(&name, table);
         }
         // A view means the same in every session.
-        let path = if reader.is_for_view() { default_path() } else { self.search_path.clone() };
-        let bound = self.bind_names(query, reader, &path).await;
-        self.tables.clear();
+        let path = if reader.is_for_view() { default_path() } else { self.0.search_path.clone() };
+        let bound = self.bind_names(query, reader, &path, 0).await;
+        tables.clear();
         bound
     }
 
-    /// `path`: the schemas in which names without one are looked up.
-    async fn bind_names(&self, query: &ast::Query, reader: &Arc<Reader>, path: &[String]) -> Result<Bound, Error> {
+    /// `path`: the schemas in which names without one are looked up. `depth`: how many views are around it.
+    async fn bind_names(
+        &self,
+        query: &ast::Query,
+        reader: &Arc<Reader>,
+        path: &[String],
+        depth: usize,
+    ) -> Result<Bound, Error> {
+        if depth > VIEWS_MAX {
+            let message = format!("views are nested more than {VIEWS_MAX} deep");
+            return Err(Error::new(SqlState::STATEMENT_TOO_COMPLEX, message)
+                .with_hint("Create one of them as a materialized view."));
+        }
         let query = self.rewritten(query)?;
         let mut reads = BTreeSet::new();
-        for reference in references::of(&query, &self.state)? {
-            match self.resolve(&reference, reader, path).await {
+        for reference in references::of(&query, self.state())? {
+            match self.resolve(&reference, reader, path, depth).await {
                 Ok(oid) => reads.extend(oid),
                 Err(error) => {
                     let error = match references::is_called(&query, reference.table()) {
@@ -151,7 +213,7 @@ impl Binder {
                 }
             }
         }
-        let plan = sql::bind(&query, &self.state).await?;
+        let plan = sql::bind(&query, self.state()).await?;
         Ok(Bound { plan, reads })
     }
 
@@ -164,7 +226,7 @@ impl Binder {
     }
 
     fn extended(&self, mut statement: ast::Statement) -> ast::Statement {
-        for extension in &self.extensions {
+        for extension in &self.0.session.extensions {
             extension.rewrite(&mut statement);
         }
         statement
@@ -177,10 +239,12 @@ impl Binder {
         reference: &TableReference,
         reader: &Arc<Reader>,
         path: &[String],
+        depth: usize,
     ) -> Result<Option<u32>, Error> {
+        let Inner { tables, session, .. } = self.0.as_ref();
         if let Some(database) = reference.catalog()
             && database != sql::DATABASE
-            && database != self.database
+            && database != session.database
         {
             return Err(Error::unsupported(format!(
                 "cross-database references are not implemented: \"{database}.{}.{}\"",
@@ -192,7 +256,7 @@ impl Binder {
         match reference.schema() {
             None | Some(sql::SCHEMA) => {}
             Some(schema) => {
-                let known = match self.schemas.get(schema) {
+                let known = match session.schemas.get(schema) {
                     Some(schema) => schema.table(name).await?.is_some(),
                     None => false,
                 };
@@ -206,20 +270,20 @@ impl Binder {
         for schema in path.iter().map(String::as_str).chain(implicit) {
             if schema == sql::SCHEMA {
                 if let Some(entry) = reader.catalog.find_public(name) {
-                    if !self.tables.has(name) {
-                        let table = Box::pin(self.table(entry, reader)).await?;
-                        self.tables.put(name, table);
+                    if !tables.has(name) {
+                        let table = Box::pin(self.table(entry, reader, depth)).await?;
+                        tables.put(name, table);
                     }
                     return Ok(Some(entry.object.oid));
                 }
-            } else if let Some(system) = self.schemas.get(schema)
+            } else if let Some(system) = session.schemas.get(schema)
                 && let Some(table) = system.table(name).await?
             {
-                self.tables.put(name, table);
+                tables.put(name, table);
                 return Ok(None);
             }
         }
-        if self.tables.has(name) || self.state.table_functions().contains_key(name) {
+        if tables.has(name) || self.state().table_functions().contains_key(name) {
             return Ok(None);
         }
         Err(reader.catalog.missing(&crate::catalog::qualified(&Name {
@@ -229,7 +293,12 @@ impl Binder {
     }
 
     /// An object's rows, as a table.
-    async fn table(&self, entry: &Arc<Entry>, reader: &Arc<Reader>) -> Result<Arc<dyn TableProvider>, Error> {
+    async fn table(
+        &self,
+        entry: &Arc<Entry>,
+        reader: &Arc<Reader>,
+        depth: usize,
+    ) -> Result<Arc<dyn TableProvider>, Error> {
         let object = &entry.object;
         entry.check_built()?;
         if let Some(relation) = &entry.relation {
@@ -237,7 +306,7 @@ impl Binder {
         }
         match (&entry.query, object.kind) {
             (Some(query), ObjectKind::View) => {
-                let bound = self.bind_names(query, reader, &default_path()).await?;
+                let bound = self.bind_names(query, reader, &default_path(), depth + 1).await?;
                 let names: Vec<String> = object.columns.fields().iter().map(|field| field.name().clone()).collect();
                 let plan = sql::name_columns(bound.plan, &names)?;
                 Ok(Arc::new(ViewTable::new(plan, Some(object.definition.clone()))))
@@ -257,7 +326,27 @@ impl Binder {
         let ast::Statement::Assert { condition, .. } = self.extended(statement) else {
             return Err(Error::internal("an extension made something else of an expression"));
         };
-        Ok(sql::bind_expression(&condition, &self.state)?)
+        Ok(sql::bind_expression(&condition, self.state())?)
+    }
+}
+
+impl Inner {
+    fn new(
+        mut state: SessionState,
+        memory: Arc<StatementMemory>,
+        session: Arc<OfSession>,
+        search_path: Vec<String>,
+    ) -> Inner {
+        let tables = Arc::new(StatementTables::default());
+        let mut schemas = session.schemas.clone();
+        schemas.insert(sql::SCHEMA.to_owned(), Arc::clone(&tables) as Arc<dyn SchemaProvider>);
+        let database = Arc::new(Database { schemas });
+        let catalogs = MemoryCatalogProviderList::new();
+        for name in [sql::DATABASE, session.database.as_str()] {
+            catalogs.register_catalog(name.to_owned(), Arc::clone(&database) as _);
+        }
+        state.register_catalog_list(Arc::new(catalogs));
+        Inner { state, tables, memory, session, search_path }
     }
 }
 

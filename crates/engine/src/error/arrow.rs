@@ -45,6 +45,9 @@ pub(super) fn computing(message: &str) -> Error {
         message.strip_prefix("invalid input syntax for type ").and_then(|rest| rest.split_once(": "))
     {
         Error::new(input_code(name), message)
+    } else if message.starts_with("Range too large to materialize") {
+        // `generate_series` in a select list is an array first.
+        Error::new(SqlState::OUT_OF_MEMORY, "out of memory").with_detail(message)
     } else if message.starts_with("date/time field value out of range: ") {
         Error::new(SqlState::DATETIME_FIELD_OVERFLOW, message)
     } else if lower.contains("too large to store in a decimal") {

@@ -31,7 +31,7 @@ impl From<DataFusionError> for Error {
             // The last line says what was asked for; those before it, who has how much.
             DataFusionError::ResourcesExhausted(message) => Error::new(SqlState::OUT_OF_MEMORY, "out of memory")
                 .with_detail(message.lines().last().unwrap_or(&message).trim_start_matches("Error: "))
-                .with_hint("The server's --memory limits what queries may use together."),
+                .with_hint("The server's --memory limits what statements may use."),
             DataFusionError::IoError(error) => Error::new(SqlState::IO_ERROR, error.to_string()),
             DataFusionError::Configuration(message) => Error::new(SqlState::INVALID_PARAMETER_VALUE, message),
             DataFusionError::ExecutionJoin(error) if error.is_cancelled() => Error::cancelled(),

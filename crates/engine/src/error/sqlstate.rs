@@ -57,10 +57,16 @@ impl SqlState {
     pub const NO_ACTIVE_SQL_TRANSACTION: SqlState = SqlState("25P01");
     /// `in_failed_sql_transaction`
     pub const IN_FAILED_SQL_TRANSACTION: SqlState = SqlState("25P02");
+    /// `idle_in_transaction_session_timeout`
+    pub const IDLE_IN_TRANSACTION_SESSION_TIMEOUT: SqlState = SqlState("25P03");
+    /// `transaction_timeout`
+    pub const TRANSACTION_TIMEOUT: SqlState = SqlState("25P04");
     /// `dependent_objects_still_exist`
     pub const DEPENDENT_OBJECTS_STILL_EXIST: SqlState = SqlState("2BP01");
     /// `invalid_catalog_name`
     pub const INVALID_CATALOG_NAME: SqlState = SqlState("3D000");
+    /// `invalid_savepoint_specification`
+    pub const INVALID_SAVEPOINT_SPECIFICATION: SqlState = SqlState("3B001");
     /// `invalid_schema_name`
     pub const INVALID_SCHEMA_NAME: SqlState = SqlState("3F000");
     /// `serialization_failure`
@@ -123,6 +129,8 @@ impl SqlState {
     pub const QUERY_CANCELED: SqlState = SqlState("57014");
     /// `admin_shutdown`
     pub const ADMIN_SHUTDOWN: SqlState = SqlState("57P01");
+    /// `idle_session_timeout`
+    pub const IDLE_SESSION_TIMEOUT: SqlState = SqlState("57P05");
     /// `io_error`
     pub const IO_ERROR: SqlState = SqlState("58030");
     /// `internal_error`

@@ -1,8 +1,8 @@
 //! Reading relations as they are at one epoch.
 //!
 //! A reader holds an epoch of all relations and the catalog that goes with it; a statement reads
-//! by one reader, and so do all statements of a transaction, over whose own writes lie on top.
-//! Scans are DataFusion's business from here up.
+//! by one reader. What its transaction has written lies on top. Scans are DataFusion's business from
+//! here up.
 
 mod pending;
 mod scan;
@@ -14,19 +14,23 @@ use std::sync::Arc;
 
 use changes::Epoch;
 use dataflow::{Hold, Runtime};
+use parking_lot::RwLock;
 
-pub(crate) use pending::PendingRows;
-pub(crate) use table::RelationTable;
+pub(crate) use pending::{Pending, PendingRows, PendingView, Step};
+pub(crate) use table::{FoundRows, RelationTable, find};
 
 use crate::catalog::{Catalog, CatalogSnapshot};
 
-/// All relations at one epoch, with what the transaction has written since.
+/// What a transaction has written, by the table's OID.
+pub(crate) type Writes = Arc<BTreeMap<u32, Arc<RwLock<PendingRows>>>>;
+
+/// All relations at one epoch, with what the transaction has written up to one of its steps.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader {
     pub(crate) catalog: Arc<CatalogSnapshot>,
     hold: Arc<Hold>,
-    /// By the table's OID.
-    writes: Arc<BTreeMap<u32, PendingRows>>,
+    writes: Writes,
+    step: Step,
     /// Whether it is to plan a view by, which reads no rows.
     for_view: bool,
 }
@@ -36,7 +40,14 @@ impl Reader {
     pub(crate) fn now(catalog: &Catalog, runtime: &Runtime) -> Reader {
         // The catalog first: what is in it was there at every later epoch.
         let catalog = catalog.snapshot();
-        Reader { catalog, hold: Arc::new(runtime.hold()), writes: Arc::default(), for_view: false }
+        Reader { catalog, hold: Arc::new(runtime.hold()), writes: Writes::default(), step: 0, for_view: false }
+    }
+
+    /// The same epoch, with what a transaction has written after its step `step`.
+    pub(crate) fn with_writes(mut self, writes: &Writes, step: Step) -> Reader {
+        self.writes = Arc::clone(writes);
+        self.step = step;
+        self
     }
 
     /// For a plan that is maintained, not run: scans take no filters upon themselves.
@@ -56,17 +67,7 @@ impl Reader {
     }
 
     /// What the transaction has written to a table.
-    pub(crate) fn pending(&self, oid: u32) -> Option<&PendingRows> {
-        self.writes.get(&oid)
-    }
-
-    /// What the transaction has written, by table.
-    pub(crate) fn writes(&self) -> &BTreeMap<u32, PendingRows> {
-        &self.writes
-    }
-
-    /// What the transaction writes next.
-    pub(crate) fn writes_mut(&mut self) -> &mut BTreeMap<u32, PendingRows> {
-        Arc::make_mut(&mut self.writes)
+    pub(crate) fn pending(&self, oid: u32) -> Option<PendingView> {
+        self.writes.get(&oid).map(|rows| PendingView::new(rows, self.step))
     }
 }

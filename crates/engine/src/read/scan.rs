@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use connectors::Source;
 use dataflow::Relation;
@@ -20,6 +21,7 @@ use datafusion::physical_plan::{
 };
 
 use super::Reader;
+use super::pending::{LeftOut, PendingView};
 use super::source::SourceRows;
 use crate::Error;
 
@@ -31,8 +33,9 @@ const PART_ROWS_BITS: u32 = 40;
 /// Where the rows of one of DataFusion's partitions come from.
 #[derive(Clone, Debug)]
 pub(super) enum Part {
-    /// A partition of the relation. Blocking: its rows are read from outside.
-    Partition { partition: usize, is_blocking: bool },
+    /// A partition of the relation. Blocking: its rows are read from outside. Without: some of its
+    /// rows go in the reader's transaction.
+    Partition { partition: usize, is_blocking: bool, without: Option<PendingView> },
     /// All that a source has now.
     Source(Arc<dyn Source>),
     /// These.
@@ -76,9 +79,12 @@ impl RelationScan {
         let relation_columns: Vec<usize> =
             self.projection.iter().copied().filter(|column| Some(*column) != self.row_column).collect();
         let batches: Box<dyn Iterator<Item = Result<RecordBatch, Error>> + Send> = match &self.parts[part] {
-            Part::Partition { partition, .. } => {
+            Part::Partition { partition, without: None, .. } => {
                 let scan = self.relation.scan(*partition, self.reader.epoch(), &relation_columns);
                 Box::new(scan.map(|batch| batch.map_err(Error::from)))
+            }
+            Part::Partition { partition, without: Some(pending), .. } => {
+                Box::new(self.staying(*partition, pending.clone(), relation_columns))
             }
             Part::Source(source) => Box::new(SourceRows::new(&self.name, source, relation_columns)),
             Part::Rows(batches) => {
@@ -104,6 +110,25 @@ impl RelationScan {
             }
             let options = RecordBatchOptions::new().with_row_count(Some(count));
             Ok(RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options)?)
+        })
+    }
+
+    /// A partition's rows without those that go in the transaction.
+    fn staying(
+        &self,
+        partition: usize,
+        pending: PendingView,
+        columns: Vec<usize>,
+    ) -> impl Iterator<Item = Result<RecordBatch, Error>> + Send + 'static {
+        // What tells rows apart is read behind what was asked for.
+        let identity = pending.identity();
+        let all: Vec<usize> = columns.iter().chain(&identity).copied().collect();
+        let asked: Vec<usize> = (0..columns.len()).collect();
+        let mut left_out = LeftOut::default();
+        self.relation.scan(partition, self.reader.epoch(), &all).map(move |batch| {
+            let batch = batch?;
+            let stays = pending.staying(&batch.columns()[asked.len()..], &mut left_out)?;
+            Ok(filter_record_batch(&batch.project(&asked)?, &stays)?)
         })
     }
 }

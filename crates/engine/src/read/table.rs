@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
+use changes::Epoch;
 use dataflow::Relation;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::Result;
@@ -13,8 +15,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::scalar::ScalarValue;
 use sql::ObjectKind;
 
-use super::Reader;
 use super::scan::{Part, RelationScan};
+use super::{Pending, PendingView, Reader};
 use crate::Error;
 use crate::catalog::Entry;
 
@@ -48,38 +50,27 @@ impl RelationTable {
         self
     }
 
-    /// What is scanned: all partitions, less what the transaction deleted, and what it inserted.
+    /// What is scanned: all partitions, less what the transaction deleted, and what it inserted. One
+    /// row, where the filters give its key.
     fn parts(&self, filters: &[Expr]) -> Result<Vec<Part>, Error> {
-        let oid = self.entry.object.oid;
-        let Some(pending) = self.reader.pending(oid) else {
-            return match self.row_by_key(filters)? {
-                Some(row) => Ok(vec![Part::Rows(vec![row])]),
-                None => Ok(self.partitions()),
-            };
-        };
-        let mut parts = self.partitions();
-        if pending.has_deletes() {
-            let columns: Vec<usize> = (0..self.relation.schema().fields().len()).collect();
-            let mut batches = Vec::new();
-            for partition in 0..self.relation.partitions() {
-                for batch in self.relation.scan(partition, self.reader.epoch(), &columns) {
-                    batches.push(batch?);
-                }
-            }
-            parts = vec![Part::Rows(pending.without_deleted(batches)?)];
+        if let Some(row) = self.row_by_key(filters)? {
+            return Ok(vec![Part::Rows(vec![row])]);
         }
-        parts.push(Part::Rows(vec![pending.inserted()?]));
+        let Some(pending) = self.reader.pending(self.entry.object.oid) else { return Ok(self.partitions(None)) };
+        let mut parts = self.partitions(pending.has_deletes().then(|| pending.clone()));
+        parts.push(Part::Rows(pending.inserted()?));
         Ok(parts)
     }
 
-    fn partitions(&self) -> Vec<Part> {
+    fn partitions(&self, without: Option<PendingView>) -> Vec<Part> {
         let is_blocking = self.entry.object.kind == ObjectKind::Source;
         if let Some(source) = self.entry.source.as_ref().filter(|source| source.has_end_now())
             && !self.reader.catalog.is_maintained(self.entry.object.oid)
         {
             return vec![Part::Source(Arc::clone(source))];
         }
-        (0..self.relation.partitions()).map(|partition| Part::Partition { partition, is_blocking }).collect()
+        let part = |partition| Part::Partition { partition, is_blocking, without: without.clone() };
+        (0..self.relation.partitions()).map(part).collect()
     }
 
     /// The one row that can match, where the filters give a value for each column of the key.
@@ -97,9 +88,55 @@ impl RelationTable {
             fields.push(field.clone());
         }
         let keys = RecordBatch::try_new(Arc::new(Schema::new(fields)), values)?;
-        let (rows, _) = self.relation.find(&keys, self.reader.epoch())?;
-        Ok(Some(rows))
+        let found = find(&self.relation, self.reader.pending(self.entry.object.oid), &keys, self.reader.epoch())?;
+        Ok(Some(found.rows))
     }
+}
+
+/// Rows that were looked for by their keys.
+pub(crate) struct FoundRows {
+    /// The rows that were found, and perhaps others.
+    pub(crate) rows: RecordBatch,
+    /// For each key, its row among them.
+    pub(crate) places: Vec<Option<u32>>,
+}
+
+/// The rows of a table with the given keys at an epoch, with what a transaction has written.
+pub(crate) fn find(
+    relation: &Relation,
+    pending: Option<PendingView>,
+    keys: &RecordBatch,
+    at: Epoch,
+) -> Result<FoundRows, Error> {
+    let Some(pending) = pending else {
+        let (rows, places) = relation.find(keys, at)?;
+        return Ok(FoundRows { rows, places });
+    };
+    let own = pending.find(keys.columns())?;
+    let unknown: UInt32Array =
+        own.iter().zip(0_u32..).filter(|(own, _)| **own == Pending::Nothing).map(|(_, key)| key).collect();
+    let (rows, mut found) = match unknown.len() {
+        0 => (RecordBatch::new_empty(Arc::clone(relation.schema())), vec![]),
+        _ => relation.find(&take_record_batch(keys, &unknown)?, at)?,
+    };
+    found.reverse();
+    let mut numbers = Vec::new();
+    let mut places = Vec::with_capacity(own.len());
+    for own in own {
+        places.push(match own {
+            Pending::Row(number) => {
+                numbers.push(number);
+                u32::try_from(rows.num_rows() + numbers.len() - 1).ok()
+            }
+            Pending::Gone => None,
+            Pending::Nothing => found.pop().flatten(),
+        });
+    }
+    if numbers.is_empty() {
+        return Ok(FoundRows { rows, places });
+    }
+    let rows = concat_batches(relation.schema(), [&rows, &pending.rows(&numbers)?])?;
+    Ok(FoundRows { rows, places })
 }
 
 #[async_trait]

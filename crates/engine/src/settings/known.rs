@@ -31,7 +31,7 @@ pub(super) enum Rule {
     OneOf(&'static [&'static str]),
     /// Postgres has other values, but Freshet only these.
     Only(&'static [&'static str]),
-    /// An isolation level: all that snapshot isolation is enough for are that.
+    /// An isolation level, as far as there is one.
     Isolation,
     /// A time zone's name or offset.
     Zone,
@@ -44,10 +44,12 @@ const fn known(name: &'static str, default: &'static str, rule: Rule, about: &'s
 }
 
 /// What snapshot isolation is called in Postgres.
-pub(super) const SNAPSHOT: &str = "repeatable read";
+pub(crate) const SNAPSHOT: &str = "repeatable read";
+/// Each statement has a snapshot of its own.
+const COMMITTED: &str = "read committed";
 /// Promises more than snapshot isolation keeps.
 pub(super) const SERIALIZABLE: &str = "serializable";
-pub(super) const ISOLATION: &[&str] = &[SERIALIZABLE, SNAPSHOT, "read committed", "read uncommitted"];
+pub(super) const ISOLATION: &[&str] = &[SERIALIZABLE, SNAPSHOT, COMMITTED, "read uncommitted"];
 /// The severities of messages, the least one first.
 pub(super) const LEVELS: &[&str] =
     &["debug5", "debug4", "debug3", "debug2", "debug1", "log", "info", "notice", "warning", "error"];
@@ -85,14 +87,14 @@ pub(super) const KNOWN: &[Known] = &[
     known("default_table_access_method", "heap", Rule::Text, ACCEPTED),
     known("default_tablespace", "", Rule::Text, ACCEPTED),
     known("default_transaction_deferrable", "off", Rule::Switch, ACCEPTED),
-    known("default_transaction_isolation", SNAPSHOT, Rule::Isolation, "Weaker levels are granted as this one."),
+    known("default_transaction_isolation", COMMITTED, Rule::Isolation, "What new transactions see of others."),
     known("default_transaction_read_only", "off", Rule::Switch, "Whether new transactions refuse writes."),
     known("extra_float_digits", "1", Rule::Number(-15, 3), "Floats have as many digits as tell them apart."),
     known(
         "idle_in_transaction_session_timeout",
         "0",
         Rule::Duration,
-        "How long a transaction may wait for its client.",
+        "How long a session may wait for its client in a transaction.",
     ),
     known("idle_session_timeout", "0", Rule::Duration, "How long a session may wait for its client."),
     known("in_hot_standby", "off", Rule::Fixed, "Whether the server only follows another."),
@@ -106,7 +108,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("lc_monetary", "C", Rule::Text, ACCEPTED),
     known("lc_numeric", "C", Rule::Text, ACCEPTED),
     known("lc_time", "C", Rule::Text, ACCEPTED),
-    known("lock_timeout", "0", Rule::Duration, "How long a statement may wait for another one."),
+    known("lock_timeout", "0", Rule::Duration, "Never reached: no statement waits for a lock."),
     known("maintenance_work_mem", "64MB", Rule::Text, ACCEPTED),
     known("max_identifier_length", "63", Rule::Fixed, "How long a name should be at most."),
     known("max_index_keys", "32", Rule::Fixed, "How many columns a key may have."),
@@ -138,7 +140,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("TimeZone", "UTC", Rule::Zone, "The zone in which timestamptz is written; it is read in UTC."),
     known("timezone_abbreviations", "Default", Rule::Text, ACCEPTED),
     known("transaction_deferrable", "off", Rule::Switch, ACCEPTED),
-    known("transaction_isolation", SNAPSHOT, Rule::Isolation, "Weaker levels are granted as this one."),
+    known("transaction_isolation", COMMITTED, Rule::Isolation, "What the transaction sees of others."),
     known("transaction_read_only", "off", Rule::Switch, "Whether the transaction refuses writes."),
     known("transaction_timeout", "0", Rule::Duration, "How long a transaction may take."),
     known("visibility_mode", "default", Rule::Text, ACCEPTED),

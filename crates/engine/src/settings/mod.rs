@@ -18,7 +18,8 @@ use parking_lot::RwLock;
 
 use crate::nearest::nearest;
 use crate::{Error, SqlState};
-use known::{ISOLATION, KNOWN, Known, LEVELS, Rule, SERIALIZABLE, SNAPSHOT};
+pub(crate) use known::SNAPSHOT;
+use known::{ISOLATION, KNOWN, Known, LEVELS, Rule, SERIALIZABLE};
 pub use known::{SERVER_VERSION, SERVER_VERSION_NUMBER};
 pub(crate) use path::check_named;
 pub(crate) use statement::{discard, run};
@@ -44,6 +45,9 @@ impl Settings {
     pub fn get(&self, name: &str) -> Option<String> {
         let name = name.to_lowercase();
         let set = self.values.read().get(&name).cloned();
+        if set.is_none() && name == "transaction_isolation" {
+            return self.get("default_transaction_isolation");
+        }
         set.or_else(|| known::find(&name).map(|known| known.default.to_owned()))
     }
 
@@ -53,7 +57,8 @@ impl Settings {
     }
 
     /// A duration; none if it is not set.
-    pub(crate) fn duration(&self, name: &str) -> Option<Duration> {
+    #[must_use]
+    pub fn duration(&self, name: &str) -> Option<Duration> {
         let milliseconds = u64::try_from(milliseconds(&self.get(name)?)?).ok()?;
         (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
     }
@@ -191,7 +196,7 @@ fn check(known: &Known, value: &str) -> Result<String, Error> {
         Rule::Isolation => match one_of(ISOLATION).as_deref() {
             Some(SERIALIZABLE) => Err(Error::unsupported(format!("{name} = {SERIALIZABLE} is not supported yet"))
                 .with_hint("The strongest level is repeatable read: snapshot isolation.")),
-            Some(_) => Ok(SNAPSHOT.to_owned()),
+            Some(level) => Ok(level.to_owned()),
             None => Err(invalid().with_hint(available(ISOLATION))),
         },
         Rule::Only(values) => match one_of(values) {

@@ -15,6 +15,10 @@ pub(crate) fn run(session: &mut Session, set: &Set, sql: &str) -> Result<Outcome
         session.remember_local(&set.name);
         return Ok(Outcome::Done("SET".to_owned()));
     }
+    if set.name == "transaction_isolation" && session.has_run() && settings.get(&set.name) != set.value {
+        let message = "SET TRANSACTION ISOLATION LEVEL must be called before any query";
+        return Err(Error::new(SqlState::ACTIVE_SQL_TRANSACTION, message));
+    }
     settings.set(&set.name, set.value.as_deref())?;
     let notices = notices(session, set);
     session.notices.extend(notices);

@@ -39,6 +39,10 @@ fn values_are_checked() {
     assert!(settings.is_on("default_transaction_read_only"));
     assert_eq!(code("my_app.user", "7"), Ok(()));
     assert_eq!(code("transaction_isolation", "READ committed"), Ok(()));
+    assert_eq!(settings.get("transaction_isolation").as_deref(), Some("read committed"));
+    assert_eq!(code("default_transaction_isolation", "Repeatable Read"), Ok(()));
+    assert_eq!(settings.get("transaction_isolation").as_deref(), Some("read committed"));
+    settings.set("transaction_isolation", None).expect("back");
     assert_eq!(settings.get("transaction_isolation").as_deref(), Some("repeatable read"));
     assert_eq!(code("default_transaction_isolation", "serializable"), Err("0A000"));
     assert_eq!(code("default_transaction_isolation", "none"), Err("22023"));

@@ -3,17 +3,15 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, FieldRef, SchemaRef};
-use sql::Statement;
+use sql::{Parsed, Statement};
 
 use super::{explain, query, show, subscribe};
 use crate::Error;
-use crate::bind::{ParameterTypes, with_types};
+use crate::bind::{Binder, ParameterTypes, with_types};
+use crate::read::Reader;
 use crate::rows::text_schema;
 use crate::session::Session;
-use crate::statement::write::Delete;
-use crate::statement::write::Insert;
-use crate::statement::write::Update;
-use crate::statement::write::{Context, TableChange};
+use crate::statement::write::{Context, Delete, Insert, TableChange, Update};
 
 /// What a statement takes and gives.
 #[derive(Clone, Debug, Default)]
@@ -27,23 +25,15 @@ pub struct Description {
 /// Describes a statement. `hints`: the types that the client gave for its parameters.
 pub(crate) async fn describe(
     session: &mut Session,
-    statement: &Statement,
+    parsed: &Arc<Parsed>,
     hints: &[Option<Field>],
 ) -> Result<Description, Error> {
     let types = ParameterTypes::hinted(hints);
-    match statement {
-        Statement::Query(query) => {
-            let reader = session.reader();
-            let bound = session.binder.bind(query, &reader, vec![]).await?;
-            let mut types = types;
-            types.infer(&bound.plan)?;
-            let parameters = types.fields();
-            let plan = sql::analyse(with_types(bound.plan, &parameters)?, session.binder.state())?;
-            Ok(Description { parameters, columns: Some(query::shown_schema(plan.schema().as_arrow(), None)) })
+    match &parsed.statement {
+        Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
+            let (binder, reader, parsed) = (session.binder.clone(), session.reader(), Arc::clone(parsed));
+            session.on_pool(async move { planned(&binder, reader, &parsed.statement, types).await }).await
         }
-        Statement::Insert(insert) => change(session, &Insert::new(insert), types).await,
-        Statement::Update(update) => change(session, &Update::new(update), types).await,
-        Statement::Delete(delete) => change(session, &Delete::new(delete), types).await,
         Statement::Show(show) => {
             let names = show::columns(show);
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -60,20 +50,36 @@ pub(crate) async fn describe(
         | Statement::Begin { .. }
         | Statement::Commit
         | Statement::Rollback
+        | Statement::Savepoint(_)
+        | Statement::Release(_)
+        | Statement::RollbackTo(_)
+        | Statement::GiveUp(_)
         | Statement::Discard
         | Statement::Deallocate(_)
         | Statement::Flush => Ok(Description::default()),
     }
 }
 
-async fn change<C: TableChange>(
-    session: &mut Session,
-    change: &C,
+/// What DataFusion plans.
+async fn planned(
+    binder: &Binder,
+    reader: Arc<Reader>,
+    statement: &Statement,
     mut types: ParameterTypes,
 ) -> Result<Description, Error> {
-    let reader = session.reader();
-    let context = Context { binder: &session.binder, reader, parameters: &[] };
-    let columns = change.describe(&context, &mut types).await?;
+    let context = Context { binder, reader, parameters: &[] };
+    let columns = match statement {
+        Statement::Query(query) => {
+            let bound = binder.bind(query, &context.reader, vec![]).await?;
+            types.infer(&bound.plan)?;
+            let plan = sql::analyse(with_types(bound.plan, &types.fields())?, binder.state())?;
+            Some(query::shown_schema(plan.schema().as_arrow(), None))
+        }
+        Statement::Insert(insert) => Insert::new(insert).describe(&context, &mut types).await?,
+        Statement::Update(update) => Update::new(update).describe(&context, &mut types).await?,
+        Statement::Delete(delete) => Delete::new(delete).describe(&context, &mut types).await?,
+        _ => return Err(Error::internal("a statement that needs no plan")),
+    };
     Ok(Description { parameters: types.fields(), columns })
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct ViewPlan {
     pub(crate) reads: BTreeSet<u32>,
 }
 
-/// Plans `query` for maintenance. `columns`: names for the result's columns, as far as they go.
+/// Plans `query` for maintenance, on the pool. `columns`: names for the result's columns, as far as they go.
 ///
 /// # Errors
 /// 0A000 for what has no incremental form yet, and all that binding gives.
@@ -31,14 +31,19 @@ pub(crate) async fn plan_view(
     columns: &[String],
 ) -> Result<ViewPlan, Error> {
     let reader = Arc::new(reader.clone().for_view());
-    let bound = binder.bind(query, &reader, vec![]).await?;
-    let state = binder.state();
-    let plan = sql::name_columns(bound.plan, columns)?;
-    let plan = sql::analyse(plan, state)?;
-    sql::check_deterministic(&plan)?;
-    let plan = sql::optimise_for_view(plan, state)?;
-    let node = sql::lower(&plan, state, &Known(&reader.catalog))?;
-    Ok(ViewPlan { node, reads: bound.reads })
+    let pool = binder.pool()?;
+    let (binder, query, columns) = (binder.clone(), query.clone(), columns.to_vec());
+    let plan = async move {
+        let bound = binder.bind(&query, &reader, vec![]).await?;
+        let state = binder.state();
+        let plan = sql::name_columns(bound.plan, &columns)?;
+        let plan = sql::analyse(plan, state)?;
+        sql::check_deterministic(&plan)?;
+        let plan = sql::optimise_for_view(plan, state)?;
+        let node = sql::lower(&plan, state, &Known(&reader.catalog))?;
+        Ok(ViewPlan { node, reads: bound.reads })
+    };
+    pool.plan(plan).await
 }
 
 /// What the catalog tells of relations.

@@ -11,6 +11,8 @@ mod show;
 mod subscribe;
 mod write;
 
+use std::sync::Arc;
+
 use datafusion::scalar::ScalarValue;
 use sql::{Parsed, Statement};
 
@@ -19,12 +21,12 @@ use crate::{Error, Outcome, Tag, settings};
 
 pub use describe::Description;
 pub(crate) use describe::describe;
-use write::{Delete, Insert, Update};
+pub(crate) use write::duplicate_of;
 
 /// Runs a statement.
 pub(crate) async fn execute(
     session: &mut Session,
-    parsed: &Parsed,
+    parsed: &Arc<Parsed>,
     parameters: &[ScalarValue],
 ) -> Result<Outcome, Error> {
     let sql = parsed.sql.as_str();
@@ -32,10 +34,10 @@ pub(crate) async fn execute(
         settings::check_named(&parsed.statement)?;
     }
     match &parsed.statement {
-        Statement::Query(query) => query::run(session, query, parameters, Tag::Select).await,
-        Statement::Insert(insert) => write::run(session, &Insert::new(insert), parameters).await,
-        Statement::Update(update) => write::run(session, &Update::new(update), parameters).await,
-        Statement::Delete(delete) => write::run(session, &Delete::new(delete), parameters).await,
+        Statement::Query(_) => query::run(session, parsed, parameters, Tag::Select).await,
+        Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
+            write::run(session, parsed, parameters).await
+        }
         Statement::CreateTable(table) => create::table::run(session, table, sql).await,
         Statement::CreateSource(source) => create::source::run(session, source, sql).await,
         Statement::CreateView(view) => create::view::run(session, view, sql).await,
@@ -43,11 +45,15 @@ pub(crate) async fn execute(
         Statement::Drop(drop) => drop::run(session, drop).await,
         Statement::Show(show) => show::run(session, show),
         Statement::Set(set) => settings::run(session, set, sql),
-        Statement::Explain(statement) => explain::run(session, statement).await,
+        Statement::Explain(_) => explain::run(session, parsed).await,
         Statement::Subscribe(subscribe) => subscribe::run(session, subscribe, parameters).await,
-        Statement::Begin { read_only } => Ok(session.begin(*read_only, sql)),
+        Statement::Begin { read_only, isolation } => Ok(session.begin(*read_only, *isolation, sql)),
         Statement::Commit => session.commit().await,
         Statement::Rollback => Ok(session.rollback()),
+        Statement::Savepoint(name) => session.savepoint(name),
+        Statement::Release(name) => session.release(name),
+        Statement::RollbackTo(name) => session.rollback_to(name),
+        Statement::GiveUp(tag) => Ok(Outcome::Done((*tag).to_owned())),
         Statement::Discard => settings::discard(session, sql).await,
         // Prepared statements are the frontend's.
         Statement::Deallocate(_) => Ok(Outcome::Done("DEALLOCATE".to_owned())),

@@ -5,33 +5,42 @@ use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
-use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::scalar::ScalarValue;
-use datafusion::sql::sqlparser::ast;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
+use sql::{Parsed, Statement};
 
-use crate::bind::{ParameterTypes, with_types, with_values};
+use crate::bind::{Binder, ParameterTypes, with_types, with_values};
 use crate::catalog::{CatalogSnapshot, Entry};
-use crate::pool::Pool;
 use crate::session::Session;
-use crate::{Error, Notice, Outcome, Tag};
+use crate::{Error, Notice, Outcome, Tag, pool};
 
 /// Runs a query and streams its rows.
 pub(crate) async fn run(
     session: &mut Session,
-    query: &ast::Query,
+    parsed: &Arc<Parsed>,
     parameters: &[ScalarValue],
     tag: Tag,
 ) -> Result<Outcome, Error> {
-    let reader = session.reader();
-    let bound = session.binder.bind(query, &reader, vec![]).await?;
-    session.notices.extend(unread(&reader.catalog, &bound.reads));
-    let (plan, fields) = typed(bound.plan, ParameterTypes::default(), parameters)?;
-    let plan = with_values(plan, parameters, &fields)?;
-    let (schema, rows) = stream(session.binder.state(), plan).await?;
+    let (reader, binder) = (session.reader(), session.binder.clone());
+    let (parsed, parameters) = (Arc::clone(parsed), parameters.to_vec());
+    let planned = session.on_pool(async move {
+        let Statement::Query(query) = &parsed.statement else { return Err(Error::internal("not a query")) };
+        let bound = binder.bind(query, &reader, vec![]).await?;
+        let notice = unread(&reader.catalog, &bound.reads);
+        let (plan, fields) = typed(bound.plan, ParameterTypes::default(), &parameters)?;
+        let (plan, schema) = ready(&binder, with_values(plan, &parameters, &fields)?).await?;
+        Ok((plan, schema, binder.task_context(), Arc::clone(binder.memory()), notice))
+    });
+    let (plan, schema, context, memory, notice) = planned.await?;
+    session.notices.extend(notice);
+    let rows = session.engine.pool().run(plan, context, memory).await?;
+    let shown = Arc::clone(&schema);
+    let rows = rows.map(move |batch| Ok(with_schema(batch?, &shown)?));
+    let rows = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
     Ok(Outcome::Rows { tag, schema, rows })
 }
 
@@ -64,27 +73,29 @@ pub(crate) fn typed(
     Ok((with_types(plan, &fields)?, fields))
 }
 
-/// Runs a plan without open parameters: the columns as the client sees them, and the rows.
-pub(crate) async fn stream(
-    state: &SessionState,
-    plan: LogicalPlan,
-) -> Result<(SchemaRef, SendableRecordBatchStream), Error> {
-    let plan = sql::analyse(plan, state)?;
-    let pool = state.config().get_extension::<Pool>().ok_or_else(|| Error::internal("a session without threads"))?;
-    // Planning computes what is constant, which may take long, too.
-    let (planning, logical) = (state.clone(), plan.clone());
-    let physical = pool.plan(async move { physical(&planning, &logical).await }).await?;
-    let schema = shown_schema(plan.schema().as_arrow(), Some(&physical.schema()));
-    let rows = pool.run(physical, state.task_ctx())?;
-    let shown = Arc::clone(&schema);
-    let rows = rows.map(move |batch| Ok(with_schema(batch?, &shown)?));
-    Ok((Arc::clone(&schema), Box::pin(RecordBatchStreamAdapter::new(schema, rows))))
+/// A plan without open parameters, ready to run, and the columns as the client sees them.
+async fn ready(binder: &Binder, plan: LogicalPlan) -> Result<(Arc<dyn ExecutionPlan>, SchemaRef), Error> {
+    let plan = sql::analyse(plan, binder.state())?;
+    let ready = physical(binder.state(), &plan).await?;
+    let schema = shown_schema(plan.schema().as_arrow(), Some(&ready.schema()));
+    Ok((ready, schema))
 }
 
-/// Runs a plan to its end.
-pub(crate) async fn collect(state: &SessionState, plan: LogicalPlan) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
-    let (schema, rows) = stream(state, plan).await?;
-    Ok((schema, rows.try_collect().await?))
+/// Runs a plan to its end, for a statement that is on the pool already. What it gives counts as the
+/// statement's memory.
+///
+/// # Errors
+/// 53200 when that is used up, and what the plan gives.
+pub(crate) async fn collect(binder: &Binder, plan: LogicalPlan) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
+    let (plan, schema) = ready(binder, plan).await?;
+    let mut rows = pool::rows(plan, binder.task_context())?;
+    let mut batches = Vec::new();
+    while let Some(batch) = rows.next().await {
+        let batch = batch?;
+        binder.memory().take(batch.get_array_memory_size())?;
+        batches.push(with_schema(batch, &schema)?);
+    }
+    Ok((schema, batches))
 }
 
 /// The physical plan of an analysed one.

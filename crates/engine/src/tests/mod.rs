@@ -4,8 +4,10 @@
 //! rows, and the command tag or the error.
 
 mod builds;
+mod bulk;
 mod catalog;
 mod changes;
+mod limits;
 mod parameters;
 mod queries;
 mod sources;

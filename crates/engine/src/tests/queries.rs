@@ -106,7 +106,7 @@ async fn settings() {
         SHOW
         UTC
         SHOW
-        repeatable read
+        read committed
         SHOW
         > SET TIME ZONE 'Europe/Berlin'; SHOW timezone
         WARNING: time zone \"Europe/Berlin\" is used to write timestamps with time zone, and not to read them

@@ -50,7 +50,7 @@ pub(super) fn query_of(text: &str) -> Option<Result<String, Error>> {
 impl Connection {
     /// Runs a query and sends its rows as the output of `COPY`.
     pub(super) async fn copy_out(&mut self, channel: &mut Channel, query: &str) -> Result<(), Error> {
-        let steps = self.steps(query)?;
+        let steps = self.read(channel, query).await?;
         let [step] = steps.as_slice() else {
             return Err(Error::request("42601", "COPY takes one query"));
         };

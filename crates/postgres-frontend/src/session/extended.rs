@@ -9,7 +9,6 @@ use pgwire::messages::extendedquery::{BindComplete, CloseComplete, ParseComplete
 use pgwire::messages::response::EmptyQueryResponse;
 
 use super::Connection;
-use super::own::Step;
 use super::prepared::{Portal, Prepared, State};
 use super::rows::{Progress, Rows, row_description};
 use crate::decode::decode;
@@ -20,6 +19,8 @@ use crate::wire::{Bind, Channel, Message, Target};
 
 /// A client that never closes what it prepares must not fill the memory.
 const PREPARED_MAX: usize = 10_000;
+/// A parameter is kept as it came and as it is read.
+const PARAMETER_FACTOR: usize = 2;
 
 impl Connection {
     /// Answers one message, short of `Sync`.
@@ -32,8 +33,8 @@ impl Connection {
             Message::Execute { portal, max_rows } => self.execute_portal(channel, &portal, max_rows).await,
             Message::Close(target) => {
                 match target {
-                    Target::Statement(name) => drop(self.statements.remove(&name)),
-                    Target::Portal(name) => drop(self.portals.remove(&name)),
+                    Target::Statement(name) => drop(self.forget_statement(&name)),
+                    Target::Portal(name) => self.forget_portal(&name),
                 }
                 channel.put(PgWireBackendMessage::CloseComplete(CloseComplete::new()))
             }
@@ -49,26 +50,27 @@ impl Connection {
 
     async fn parse(&mut self, channel: &mut Channel, name: String, query: &str, types: &[u32]) -> Result<(), Error> {
         if name.is_empty() {
-            self.statements.remove("");
+            self.forget_statement("");
         } else if self.statements.contains_key(&name) {
             return Err(Error::request("42P05", format!("prepared statement \"{name}\" already exists")));
         }
         if self.statements.len() >= PREPARED_MAX {
             return Err(Error::request("53400", format!("a session may have {PREPARED_MAX} prepared statements")));
         }
-        let mut steps = self.steps(query)?;
-        if steps.len() > 1 {
+        let mut statements = self.read(channel, query).await?;
+        if statements.len() > 1 {
             return Err(Error::request("42601", "cannot insert multiple commands into a prepared statement"));
         }
-        let step = steps.pop();
-        let description = match &step {
-            None | Some(Step::Own(_)) => engine::Description::default(),
-            Some(Step::Statement(statement)) => {
+        let statement = statements.pop();
+        let description = match &statement {
+            None => engine::Description::default(),
+            Some(statement) => {
                 let hints = types.iter().map(|oid| hint(*oid)).collect::<Result<Vec<_>, _>>()?;
-                self.session.describe(statement, &hints).await?
+                self.describe(channel, statement, &hints).await?
             }
         };
-        let prepared = Prepared::new(step, description, types)?;
+        let prepared = Prepared::new(statement, description, types)?;
+        self.memory.try_grow(prepared.bytes).map_err(engine::Error::from)?;
         self.statements.insert(name, Arc::new(prepared));
         channel.put(PgWireBackendMessage::ParseComplete(ParseComplete::new()))
     }
@@ -81,6 +83,7 @@ impl Connection {
         if self.portals.len() >= PREPARED_MAX {
             return Err(Error::request("53400", format!("a transaction may have {PREPARED_MAX} portals")));
         }
+        let bytes = bind.parameters.iter().flatten().map(|value| PARAMETER_FACTOR * value.len()).sum();
         let expected = prepared.description.parameters.len();
         if bind.parameters.len() != expected {
             let message = format!(
@@ -98,11 +101,13 @@ impl Connection {
             .zip(prepared.parameter_types.iter().zip(&prepared.description.parameters))
             .map(|((bytes, format), (sent, field))| decode(bytes.as_deref(), format, *sent, field))
             .collect::<Result<_, _>>()?;
-        let portal = Portal { prepared, parameters, result_formats: bind.result_formats, state: State::Bound };
+        let portal = Portal { prepared, parameters, bytes, result_formats: bind.result_formats, state: State::Bound };
         // Refused here, where the client still knows what it asked for.
         if let Some(columns) = &portal.prepared.description.columns {
             column_formats(&portal.result_formats, columns.fields().len())?;
         }
+        self.memory.try_grow(bytes).map_err(engine::Error::from)?;
+        self.forget_portal(&bind.portal);
         self.portals.insert(bind.portal, portal);
         channel.put(PgWireBackendMessage::BindComplete(BindComplete::new()))
     }
@@ -144,10 +149,15 @@ impl Connection {
                 let prepared = Arc::clone(&portal.prepared);
                 let parameters = std::mem::take(&mut portal.parameters);
                 let formats = portal.result_formats.clone();
-                let Some(step) = &prepared.step else {
+                let Some(statement) = &prepared.statement else {
                     return channel.put(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new()));
                 };
-                match self.execute(channel, step, &parameters).await? {
+                // One that is alone up to the Sync is a transaction by itself, which the engine can try again.
+                if self.in_group || !channel.is_sync_next() {
+                    self.session.begin_group();
+                    self.in_group = true;
+                }
+                match self.execute(channel, statement, &parameters).await? {
                     Outcome::Done(tag) => return self.complete(channel, tag),
                     Outcome::Empty => {
                         return channel.put(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new()));
@@ -189,6 +199,26 @@ impl Connection {
             return Err(Error::request("0A000", "cached plan must not change result type"));
         }
         Layout::new(Arc::clone(described), formats, self.zone())
+    }
+
+    /// Says whether there was one of this name.
+    pub(super) fn forget_statement(&mut self, name: &str) -> bool {
+        let known = self.statements.remove(name);
+        if let Some(prepared) = &known {
+            self.memory.shrink(prepared.bytes);
+        }
+        known.is_some()
+    }
+
+    pub(super) fn forget_portal(&mut self, name: &str) {
+        if let Some(portal) = self.portals.remove(name) {
+            self.memory.shrink(portal.bytes);
+        }
+    }
+
+    pub(super) fn forget_portals(&mut self) {
+        let bytes = self.portals.drain().map(|(_, portal)| portal.bytes).sum();
+        self.memory.shrink(bytes);
     }
 
     fn prepared(&self, name: &str) -> Result<Arc<Prepared>, Error> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use engine::{Canceller, Engine};
+use engine::{Canceller, Engine, Owner};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::{ReadyForQuery, TransactionStatus};
 use pgwire::messages::startup::{Authentication, BackendKeyData, SecretKey};
@@ -37,6 +37,8 @@ impl Connection {
         }
         let session = engine.connect(&user, database.as_deref().unwrap_or(&user))?;
         let process_id = session.info().process_id;
+        let memory = engine.budget().open(Owner::Result, format!("what session {process_id} has prepared"));
+        channel.count_with(engine.budget().open(Owner::Queue, format!("messages of session {process_id}")));
         let control = control(process_id, session.canceller());
         let mut connection = Self {
             session,
@@ -45,6 +47,8 @@ impl Connection {
             statements: HashMap::new(),
             portals: HashMap::new(),
             skipping: false,
+            in_group: false,
+            memory,
         };
         let options = parameters.remove("options").map(|options| parse_options(&options)).transpose()?;
         for (name, value) in parameters.into_iter().chain(options.unwrap_or_default()) {

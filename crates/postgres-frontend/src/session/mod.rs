@@ -3,7 +3,6 @@
 mod copy;
 mod extended;
 mod login;
-mod own;
 mod prepared;
 mod reported;
 mod rows;
@@ -12,8 +11,9 @@ mod simple;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
-use engine::{Session, TransactionStatus};
+use engine::{Account, Session, SqlState, TransactionStatus};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::{self, ReadyForQuery};
 
@@ -32,6 +32,10 @@ pub(crate) struct Connection {
     portals: HashMap<String, Portal>,
     /// After an error in an extended message, all further ones are skipped up to a `Sync`.
     skipping: bool,
+    /// Whether statements since the last `Sync` are one transaction that it commits.
+    in_group: bool,
+    /// What is prepared, and its parameters, in bytes.
+    memory: Account,
 }
 
 impl Connection {
@@ -44,6 +48,7 @@ impl Connection {
             let next = tokio::select! {
                 biased;
                 () = self.control.shut_down() => return Err(Error::shutdown()),
+                error = self.waited_too_long() => return Err(error),
                 next = channel.next() => next?,
             };
             let Some(message) = next else { return Ok(()) };
@@ -77,13 +82,38 @@ impl Connection {
         }
     }
 
+    /// Returns when the client has let the session wait for longer than its settings allow.
+    fn waited_too_long(&self) -> impl Future<Output = Error> + Send + use<> {
+        let settings = self.session.settings();
+        let (name, code, what) = match self.session.transaction() {
+            TransactionStatus::Idle => ("idle_session_timeout", "57P05", "idle-session timeout"),
+            TransactionStatus::Active | TransactionStatus::Failed => {
+                ("idle_in_transaction_session_timeout", "25P03", "idle-in-transaction timeout")
+            }
+        };
+        let fatal = |code, what: &str| Error::Fatal { code, message: format!("terminating connection due to {what}") };
+        let waited = settings.duration(name).map(|timeout| Instant::now() + timeout);
+        let transaction = self.session.transaction_deadline();
+        async move {
+            tokio::select! {
+                () = at(waited) => fatal(code, what),
+                () = at(transaction) => fatal("25P04", "transaction timeout"),
+            }
+        }
+    }
+
     /// The end of a group of messages: from here on the client may send a new one.
     async fn sync(&mut self, channel: &mut Channel) -> Result<(), Error> {
+        // What failed has been undone already.
+        if std::mem::take(&mut self.in_group) && !self.skipping {
+            let committed = self.session.end_group().await;
+            self.finish(channel, committed.map_err(Error::from))?;
+        }
         self.skipping = false;
         let status = match self.session.transaction() {
             TransactionStatus::Idle => {
                 // Portals live as long as their transaction.
-                self.portals.clear();
+                self.forget_portals();
                 response::TransactionStatus::Idle
             }
             TransactionStatus::Active => response::TransactionStatus::Transaction,
@@ -99,11 +129,21 @@ impl Connection {
         match done {
             Ok(()) => Ok(()),
             Err(error @ (Error::Fatal { .. } | Error::Connection(_))) => Err(error),
+            Err(Error::Statement(error)) if error.code == SqlState::TRANSACTION_TIMEOUT => {
+                Err(Error::Fatal { code: error.code.0, message: error.message })
+            }
             Err(error) => {
                 self.session.fail_transaction();
                 self.report_changes(channel)?;
                 channel.put(error_response(&error, "ERROR"))
             }
         }
+    }
+}
+
+async fn at(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
     }
 }

@@ -4,23 +4,30 @@ use std::sync::Arc;
 
 use datafusion::scalar::ScalarValue;
 use engine::Description;
+use sql::Parsed;
 
-use super::own::Step;
 use super::rows::Rows;
 use crate::error::Error;
 use crate::types::WireType;
 
+/// What a statement takes beside its text, in bytes.
+const PREPARED_BYTES: usize = 4 * 1024;
+/// A syntax tree is about so many times as long as its text.
+const TEXT_FACTOR: usize = 8;
+
 /// A statement that was parsed and described, to be run any number of times.
 pub(super) struct Prepared {
     /// None for an empty text.
-    pub(super) step: Option<Step>,
+    pub(super) statement: Option<Arc<Parsed>>,
     pub(super) description: Description,
     /// The OIDs of the parameters.
     pub(super) parameter_types: Vec<u32>,
+    /// What it takes, in bytes.
+    pub(super) bytes: usize,
 }
 
 impl Prepared {
-    pub(super) fn new(step: Option<Step>, description: Description, given: &[u32]) -> Result<Self, Error> {
+    pub(super) fn new(statement: Option<Arc<Parsed>>, description: Description, given: &[u32]) -> Result<Self, Error> {
         let parameter_types = description.parameters.iter().enumerate().map(|(index, field)| {
             // What the client called its parameter is what it expects to send.
             match given.get(index) {
@@ -31,7 +38,8 @@ impl Prepared {
             }
         });
         let parameter_types = parameter_types.collect::<Result<_, _>>()?;
-        Ok(Self { step, description, parameter_types })
+        let text = statement.as_ref().map_or(0, |statement| statement.sql.len());
+        Ok(Self { statement, description, parameter_types, bytes: PREPARED_BYTES + TEXT_FACTOR * text })
     }
 }
 
@@ -39,6 +47,8 @@ impl Prepared {
 pub(super) struct Portal {
     pub(super) prepared: Arc<Prepared>,
     pub(super) parameters: Vec<ScalarValue>,
+    /// What they take, in bytes.
+    pub(super) bytes: usize,
     /// As in `Bind`.
     pub(super) result_formats: Vec<u16>,
     pub(super) state: State,

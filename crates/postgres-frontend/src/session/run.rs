@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 
+use arrow::datatypes::Field;
 use datafusion::scalar::ScalarValue;
-use engine::Outcome;
+use engine::{Canceller, Description, Outcome};
 use sql::{Parsed, Statement};
 
 use super::Connection;
-use super::own::Step;
 use crate::control::Control;
 use crate::error::Error;
 use crate::wire::Channel;
@@ -29,50 +30,74 @@ pub(super) async fn interruptible<T>(
     }
 }
 
+/// Waits for `work` of the engine, which may not be dropped: when nobody wants it any more, it is
+/// told to end.
+async fn ending<T>(
+    channel: &mut Channel,
+    control: &Control,
+    canceller: Canceller,
+    work: impl Future<Output = Result<T, engine::Error>>,
+) -> Result<T, Error> {
+    let mut work = pin!(work);
+    let interrupted = tokio::select! {
+        biased;
+        done = &mut work => return Ok(done?),
+        () = control.shut_down() => Error::shutdown(),
+        () = channel.closed() => Error::gone(),
+    };
+    // A cancel request reaches the engine by itself. So does this, and the statement ends where it
+    // may, with nothing left half done.
+    canceller.cancel();
+    let _ = work.await;
+    Err(interrupted)
+}
+
 impl Connection {
     /// Runs a statement up to where its rows begin, or to its end if it has none.
     pub(super) async fn execute(
         &mut self,
         channel: &mut Channel,
-        step: &Step,
+        statement: &Arc<Parsed>,
         parameters: &[ScalarValue],
     ) -> Result<Outcome, Error> {
-        let statement = match step {
-            Step::Statement(statement) => statement,
-            Step::Own(tag) => return self.check_own(tag).map(|()| Outcome::Done((*tag).to_owned())),
-        };
         self.control.begin();
         let canceller = self.session.canceller();
-        let outcome = {
-            let mut work = pin!(self.session.execute(statement, parameters));
-            let interrupted = tokio::select! {
-                biased;
-                done = &mut work => Ok(done?),
-                () = self.control.shut_down() => Err(Error::shutdown()),
-                () = channel.closed() => Err(Error::gone()),
-            };
-            if interrupted.is_err() {
-                // A cancel request reaches the engine by itself. So does this, and the statement ends where it
-                // may, with nothing left half done.
-                canceller.cancel();
-                let _ = work.await;
-            }
-            interrupted?
-        };
+        let work = self.session.execute(statement, parameters);
+        let outcome = ending(channel, &self.control, canceller, work).await?;
         self.executed(statement, outcome)
+    }
+
+    /// The statements of a text, in order.
+    pub(super) async fn read(&mut self, channel: &mut Channel, text: &str) -> Result<Vec<Arc<Parsed>>, Error> {
+        self.control.begin();
+        let canceller = self.session.canceller();
+        ending(channel, &self.control, canceller, self.session.read(text)).await
+    }
+
+    /// What a statement takes and gives.
+    pub(super) async fn describe(
+        &mut self,
+        channel: &mut Channel,
+        statement: &Arc<Parsed>,
+        hints: &[Option<Field>],
+    ) -> Result<Description, Error> {
+        self.control.begin();
+        let canceller = self.session.canceller();
+        ending(channel, &self.control, canceller, self.session.describe(statement, hints)).await
     }
 
     /// Prepared statements live here, so that forgetting them is done here, too.
     fn executed(&mut self, statement: &Parsed, outcome: Outcome) -> Result<Outcome, Error> {
         match &statement.statement {
             Statement::Deallocate(name) => {
-                let known = self.statements.remove(name);
-                known
-                    .ok_or_else(|| Error::request("26000", format!("prepared statement \"{name}\" does not exist")))?;
+                if !self.forget_statement(name) {
+                    return Err(Error::request("26000", format!("prepared statement \"{name}\" does not exist")));
+                }
             }
             Statement::Discard => {
                 self.statements.clear();
                 self.portals.clear();
+                self.memory.set(0);
             }
             _ => {}
         }

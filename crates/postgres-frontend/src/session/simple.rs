@@ -14,12 +14,12 @@ impl Connection {
     /// Runs the statements of a text and sends their results in text format.
     pub(super) async fn query(&mut self, channel: &mut Channel, text: &str) -> Result<(), Error> {
         // As in Postgres, a simple query takes the place of the unnamed statement and portal.
-        self.statements.remove("");
-        self.portals.remove("");
+        self.forget_statement("");
+        self.forget_portal("");
         if let Some(query) = copy::query_of(text) {
             return self.copy_out(channel, &query?).await;
         }
-        let steps = self.steps(text)?;
+        let steps = self.read(channel, text).await?;
         if steps.is_empty() {
             channel.put(PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new()))?;
         }

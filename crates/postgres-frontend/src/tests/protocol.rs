@@ -218,6 +218,117 @@ async fn savepoints_can_be_prepared() {
     server.end().await;
 }
 
+/// Parse, Bind and Execute of each text, and a Sync.
+fn pipeline(texts: &[&str]) -> Vec<u8> {
+    let mut bytes = vec![];
+    for text in texts {
+        bytes.extend(framed('P', format!("\0{text}\0\0\0").as_bytes()));
+        bytes.extend(framed('B', b"\0\0\0\0\0\0\0\0"));
+        bytes.extend(framed('E', b"\0\0\0\0\0"));
+    }
+    bytes.extend(framed('S', b""));
+    bytes
+}
+
+#[tokio::test]
+async fn what_stands_between_two_syncs_is_one_transaction() {
+    let server = Server::start().await;
+    let mut raw = Raw::connect(&server).await;
+    assert_eq!(raw.answers("create table t (id int primary key)").await, "CZ");
+    for (texts, kinds, rows) in [
+        (
+            &["insert into t values (7), (8)", "insert into t values (9)", "select id / (id - 9) from t"][..],
+            "12C12C12EZ",
+            "",
+        ),
+        (&["insert into t values (1)", "insert into t values (1)"], "12C12EZ", ""),
+        (&["insert into t values (1)", "selec", "insert into t values (2)"], "12CEZ", ""),
+        (
+            &["insert into t values (1)", "insert into t values (2)", "select id from t", "update t set id = id + 10"],
+            "12C12C12DDC12CZ",
+            "11,12",
+        ),
+        (&["begin", "insert into t values (20)", "rollback", "insert into t values (21)"], "12C12C12C12CZ", "11,12,21"),
+        (&["insert into t values (30)", "begin", "insert into t values (31)"], "12C12C12CZ", "30,31 open"),
+        (&["rollback"], "12CZ", "11,12,21"),
+        // What creates things takes effect at once, with what came before it.
+        (&["delete from t", "create table u (a int)", "insert into t values (1)", "select 1 / 0"], "12C12C12C12EZ", ""),
+        (&["insert into t values (1)", "savepoint a"], "12C12EZ", ""),
+    ] {
+        raw.send(&pipeline(texts)).await;
+        assert_eq!(raw.kinds().await, kinds, "{texts:?}");
+        if let Some(_open) = rows.strip_suffix(" open") {
+            continue;
+        }
+        let mut other = Raw::connect(&server).await;
+        other.query("select coalesce(string_agg(id::text, ',' order by id), '') from t").await;
+        let row = other.until('Z').await.into_iter().find(|(kind, _)| *kind == 'D').expect("a row").1;
+        assert_eq!(&row[6..], rows.as_bytes(), "{texts:?}");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn two_that_insert_one_key_in_pipelines() {
+    let server = Server::start().await;
+    let (mut one, mut other) = (Raw::connect(&server).await, Raw::connect(&server).await);
+    assert_eq!(one.answers("create table t (id int primary key)").await, "CZ");
+    let texts = pipeline(&["insert into t values (1)", "select 1"]);
+    let sync = texts.len() - 5;
+    // Up to the Sync nothing is there for others, and what fails there is told there.
+    one.send(&[&texts[..sync], &framed('H', b"")].concat()).await;
+    let answered: String = one.until('C').await.into_iter().chain(one.until('C').await).map(|(kind, _)| kind).collect();
+    assert_eq!(answered, "12C12DC");
+    assert_eq!(other.answers("insert into t values (1)").await, "CZ");
+    one.send(&texts[sync..]).await;
+    assert_eq!(one.error().await, ["ERROR", "23505"]);
+    assert_eq!(one.kinds().await, "Z");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn sessions_that_wait_for_too_long_are_ended() {
+    let server = Server::start().await;
+    for (texts, code) in [
+        (&["set idle_session_timeout = '10ms'"][..], "57P05"),
+        (&["set idle_in_transaction_session_timeout = '10ms'", "begin"], "25P03"),
+        (&["set idle_in_transaction_session_timeout = '10ms'", "begin; select 1 / 0"], "25P03"),
+        (&["set transaction_timeout = '10ms'", "begin"], "25P04"),
+        (&["create table t (a int)", "set transaction_timeout = '50ms'", "begin; subscribe t"], "25P04"),
+    ] {
+        let mut raw = Raw::connect(&server).await;
+        let (last, first) = texts.split_last().expect("there are some");
+        for text in first {
+            assert!(raw.answers(text).await.ends_with("CZ"), "{text}");
+        }
+        raw.query(last).await;
+        let mut left = raw.until('\0').await;
+        let (kind, body) = left.pop().expect("an answer");
+        assert_eq!(kind, 'E', "{texts:?}");
+        let text = String::from_utf8_lossy(&body).into_owned();
+        assert!(text.contains("SFATAL\0") && text.contains(&format!("C{code}\0")), "{texts:?}: {text:?}");
+    }
+    server.end().await;
+}
+
+#[tokio::test]
+async fn what_a_session_prepares_is_bounded() {
+    let server = Server::start().await;
+    let mut raw = Raw::connect(&server).await;
+    let text = format!("select '{}'", "x".repeat(8 << 20));
+    let mut kinds = String::new();
+    for number in 0..8 {
+        raw.send(&[framed('P', format!("s{number}\0{text}\0\0\0").as_bytes()), framed('S', b"")].concat()).await;
+        kinds += &raw.kinds().await;
+    }
+    assert!(kinds.starts_with("1Z1Z") && kinds.ends_with("EZEZ"), "{kinds}");
+    raw.send(&[framed('C', b"Ss0\0"), framed('P', format!("s9\0{text}\0\0\0").as_bytes()), framed('S', b"")].concat())
+        .await;
+    assert_eq!(raw.kinds().await, "31Z");
+    assert_eq!(raw.answers("deallocate all").await, "CZ");
+    server.end().await;
+}
+
 #[tokio::test]
 async fn a_cancel_request_needs_the_right_key() {
     let server = Server::start().await;

@@ -4,12 +4,13 @@
 //! large result holds only one buffer. While a statement runs, [`Channel::closed`] notices a client that left.
 
 use bytes::BytesMut;
+use engine::Account;
 use pgwire::messages::PgWireBackendMessage;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::read::{Frame, Message};
+use super::read::{Frame, Message, is_sync_next};
 use crate::error::Error;
 
 /// How much output is collected before it is sent.
@@ -23,6 +24,9 @@ pub(crate) struct Channel {
     writer: OwnedWriteHalf,
     input: BytesMut,
     output: BytesMut,
+    /// What a long message holds, until the next one is asked for; none before the session starts,
+    /// when there are no long ones.
+    memory: Option<Account>,
 }
 
 impl Channel {
@@ -30,21 +34,49 @@ impl Channel {
     pub(crate) fn new(socket: TcpStream) -> Result<Self, Error> {
         socket.set_nodelay(true)?;
         let (reader, writer) = socket.into_split();
-        Ok(Self { reader, writer, input: BytesMut::with_capacity(8 * 1024), output: BytesMut::with_capacity(8 * 1024) })
+        Ok(Self {
+            reader,
+            writer,
+            input: BytesMut::with_capacity(8 * 1024),
+            output: BytesMut::with_capacity(8 * 1024),
+            memory: None,
+        })
+    }
+
+    /// Counts long messages with `memory`.
+    pub(crate) fn count_with(&mut self, memory: Account) {
+        self.memory = Some(memory);
     }
 
     /// The next message; none when the client has closed the connection between messages.
     ///
     /// May be dropped before it is done without losing input.
     pub(crate) async fn next(&mut self) -> Result<Option<Message>, Error> {
+        if let Some(memory) = &self.memory
+            && Frame::length(&self.input).is_none_or(|length| length <= AHEAD_BYTES)
+        {
+            memory.set(0);
+        }
         loop {
             if let Some(frame) = Frame::take(&mut self.input)? {
                 return frame.parse().map(Some);
+            }
+            if let (Some(memory), Some(length)) = (&self.memory, Frame::length(&self.input))
+                && length > AHEAD_BYTES
+                && length > memory.bytes()
+            {
+                let granted = memory.try_grow(length - memory.bytes());
+                granted.map_err(|refused| Error::out_of_memory(&engine::Error::from(refused)))?;
             }
             if !self.fill().await? {
                 return if self.input.is_empty() { Ok(None) } else { Err(Error::gone()) };
             }
         }
+    }
+
+    /// Whether the client has sent the end of its group of messages, and nothing to run before it.
+    pub(crate) fn is_sync_next(&self) -> bool {
+        is_sync_next(&self.input)
     }
 
     /// Reads exactly `count` bytes, for the messages before the first framed one.

@@ -85,6 +85,11 @@ impl Frame {
         Ok(Some(Self { kind, body: frame.freeze() }))
     }
 
+    /// How long the first message of the input says to be, in bytes, as far as it is there.
+    pub(crate) fn length(input: &[u8]) -> Option<usize> {
+        usize::try_from(input.get(1..5)?.get_i32()).ok()
+    }
+
     /// Reads its fields.
     pub(crate) fn parse(self) -> Result<Message, Error> {
         let is_query = self.kind == b'Q';
@@ -125,6 +130,22 @@ impl Frame {
             return Err(Error::protocol("invalid message format"));
         }
         Ok(message)
+    }
+}
+
+/// Whether a `Sync` comes before any message that runs something.
+pub(crate) fn is_sync_next(mut input: &[u8]) -> bool {
+    loop {
+        match input {
+            [b'S', 0, 0, 0, 4, ..] => return true,
+            [b'C' | b'D' | b'H', rest @ ..] => {
+                let Some(mut length) = rest.get(..4) else { return false };
+                let length = usize::try_from(length.get_i32()).unwrap_or(usize::MAX);
+                let Some(next) = rest.get(length..) else { return false };
+                input = next;
+            }
+            _ => return false,
+        }
     }
 }
 
@@ -197,6 +218,22 @@ mod tests {
         assert_eq!(Frame::take(&mut input).expect("valid").expect("whole").parse().expect("valid"), Message::Sync);
         assert!(Frame::take(&mut input).expect("valid").is_none());
         assert_eq!(&input[..], b"X\0");
+    }
+
+    #[test]
+    fn a_sync_is_seen_before_it_is_taken() {
+        for (input, expected) in [
+            (&b"S\0\0\0\x04"[..], true),
+            (b"C\0\0\0\x06P\0S\0\0\0\x04E", true),
+            (b"", false),
+            (b"S\0\0", false),
+            (b"E\0\0\0\x09\0\0\0\0\0S\0\0\0\x04", false),
+            (b"C\0\0\0\x06P\0", false),
+            (b"C\0\0\xff\x06P\0S\0\0\0\x04", false),
+            (b"C\xff\xff\xff\xffP\0S\0\0\0\x04", false),
+        ] {
+            assert_eq!(is_sync_next(input), expected, "{input:?}");
+        }
     }
 
     #[test]

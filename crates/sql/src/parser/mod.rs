@@ -86,6 +86,12 @@ fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, Error> {
         "begin" | "start" => transaction::begin(cursor),
         "commit" | "end" => transaction::commit(cursor),
         "rollback" | "abort" => transaction::rollback(cursor),
+        "savepoint" => transaction::savepoint(cursor),
+        "release" => transaction::release(cursor),
+        "unlisten" | "close" => match transaction::give_up(cursor)? {
+            Some(statement) => Ok(statement),
+            None => Err(unsupported::statement(cursor)),
+        },
         "flush" => {
             cursor.skip(1);
             Ok(Statement::Flush)

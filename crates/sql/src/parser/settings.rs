@@ -45,7 +45,7 @@ fn set_transaction(cursor: &mut Cursor<'_>, prefix: &str, local: bool) -> Result
     let modes = transaction::modes(cursor)?;
     let (name, value) = match modes.read_only {
         Some(read_only) => ("read_only", if read_only { "on" } else { "off" }),
-        None => ("isolation", modes.isolation.unwrap_or("repeatable read")),
+        None => ("isolation", modes.isolation.unwrap_or("read committed")),
     };
     Ok(Statement::Set(Set { name: format!("{prefix}{name}"), value: Some(value.to_owned()), local }))
 }

@@ -14,7 +14,7 @@ pub(super) fn begin(cursor: &mut Cursor<'_>) -> Result<Statement, Error> {
         let _ = cursor.accept(&["work"]) || cursor.accept(&["transaction"]);
     }
     let modes = modes(cursor)?;
-    Ok(Statement::Begin { read_only: modes.read_only.unwrap_or(false) })
+    Ok(Statement::Begin { read_only: modes.read_only, isolation: modes.isolation })
 }
 
 /// What a list of transaction modes says.
@@ -43,8 +43,7 @@ pub(super) fn modes(cursor: &mut Cursor<'_>) -> Result<Modes, Error> {
     Ok(modes)
 }
 
-/// All reads of a transaction see one epoch, and of two that write the same row one fails: that is
-/// `repeatable read`, and more than the levels below it ask for.
+/// Of `serializable` there is too little: two transactions may each read what the other writes.
 fn isolation_level(cursor: &mut Cursor<'_>) -> Result<&'static str, Error> {
     if cursor.at_words(&["serializable"]) {
         return Err(cursor.unsupported("ISOLATION LEVEL SERIALIZABLE"));
@@ -68,17 +67,48 @@ pub(super) fn commit(cursor: &mut Cursor<'_>) -> Result<Statement, Error> {
     Ok(Statement::Commit)
 }
 
-/// `ROLLBACK | ABORT [WORK | TRANSACTION] [AND NO CHAIN]`.
+/// `ROLLBACK | ABORT [WORK | TRANSACTION] [AND NO CHAIN]`, `ROLLBACK [WORK | TRANSACTION] TO [SAVEPOINT] name`.
 pub(super) fn rollback(cursor: &mut Cursor<'_>) -> Result<Statement, Error> {
     cursor.skip(1);
     if cursor.at_words(&["prepared"]) {
         return Err(cursor.unsupported("ROLLBACK PREPARED"));
     }
     ending(cursor)?;
-    if cursor.at_words(&["to"]) {
-        return Err(cursor.unsupported("ROLLBACK TO SAVEPOINT"));
+    if cursor.accept(&["to"]) {
+        return savepoint_name(cursor).map(Statement::RollbackTo);
     }
     Ok(Statement::Rollback)
+}
+
+/// `SAVEPOINT name`.
+pub(super) fn savepoint(cursor: &mut Cursor<'_>) -> Result<Statement, Error> {
+    cursor.skip(1);
+    Ok(Statement::Savepoint(cursor.identifier()?))
+}
+
+/// `RELEASE [SAVEPOINT] name`.
+pub(super) fn release(cursor: &mut Cursor<'_>) -> Result<Statement, Error> {
+    cursor.skip(1);
+    savepoint_name(cursor).map(Statement::Release)
+}
+
+fn savepoint_name(cursor: &mut Cursor<'_>) -> Result<String, Error> {
+    let _ = cursor.accept(&["savepoint"]);
+    cursor.identifier()
+}
+
+/// `UNLISTEN name | *` and `CLOSE ALL`: nobody listens, and there are no cursors. None for any other `CLOSE`.
+pub(super) fn give_up(cursor: &mut Cursor<'_>) -> Result<Option<Statement>, Error> {
+    if cursor.accept(&["close", "all"]) {
+        return Ok(Some(Statement::GiveUp("CLOSE CURSOR ALL")));
+    }
+    if !cursor.accept(&["unlisten"]) {
+        return Ok(None);
+    }
+    if !cursor.accept_token(&Token::Mul) {
+        cursor.identifier()?;
+    }
+    Ok(Some(Statement::GiveUp("UNLISTEN")))
 }
 
 fn ending(cursor: &mut Cursor<'_>) -> Result<(), Error> {

@@ -28,7 +28,8 @@ pub(crate) async fn run(session: &mut Session, table: &CreateTable, sql: &str) -
     let Some(change) = begin(session, &engine, verb, &table.name, if_taken).await? else { return Ok(done) };
     let columns = columns(&table.columns)?;
     for (definition, field) in table.columns.iter().zip(columns.fields()) {
-        check_default(&session.binder, definition, field).await?;
+        let (binder, definition, field) = (session.binder.clone(), definition.clone(), Arc::clone(field));
+        session.on_pool(async move { check_default(&binder, &definition, &field).await }).await?;
     }
     let mut primary_key = Vec::with_capacity(table.primary_key.len());
     for name in &table.primary_key {
@@ -105,7 +106,7 @@ async fn check_default(binder: &Binder, definition: &ColumnDefinition, field: &F
     if is_literal {
         // What can be known to fail now, should.
         let plan = LogicalPlanBuilder::empty(true).project(vec![assigned.alias(field.name())])?.build()?;
-        collect(binder.state(), plan).await?;
+        collect(binder, plan).await?;
     }
     Ok(())
 }

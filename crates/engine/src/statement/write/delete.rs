@@ -6,7 +6,7 @@ use datafusion::sql::sqlparser::ast;
 
 use crate::bind::ParameterTypes;
 use crate::statement::write::{Computed, Context, Matched, Matching, Returning, TableChange, Target};
-use crate::{Error, SqlState, Tag};
+use crate::{Error, SqlState};
 
 /// A `DELETE` statement.
 pub(crate) struct Delete<'a>(&'a ast::Delete);
@@ -36,8 +36,6 @@ impl<'a> Delete<'a> {
 }
 
 impl TableChange for Delete<'_> {
-    const TAG: Tag = Tag::Delete;
-
     async fn compute(&self, context: &Context<'_>) -> Result<Computed, Error> {
         let matching = self.matching(context)?;
         let target = matching.target();

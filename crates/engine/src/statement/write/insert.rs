@@ -6,32 +6,37 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::DFSchema;
-use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{self, SetExpr, Spanned};
 
-use super::values;
+use super::values::{self, Values};
 use crate::bind::{ParameterTypes, fold, with_types, with_values};
 use crate::statement::query::{collect, typed};
 use crate::statement::write::on_conflict::OnConflict;
 use crate::statement::write::{
     Computed, Context, Returning, TableChange, Target, Visible, assign_column, check_unique, column_index, conform,
-    default_of, is_unknown_literal, memory_table, note_assigned, or_default,
+    default_of, is_unknown_literal, note_assigned,
 };
-use crate::{Error, SqlState, Tag};
+use crate::{Error, SqlState};
 
 /// An `INSERT` statement.
 pub(crate) struct Insert<'a>(&'a ast::Insert);
 
 /// The rows to insert, before they are of the table's types.
-struct Source {
-    plan: LogicalPlan,
-    /// `VALUES` that are more than literals; the plan then has all of them in one row.
-    values: Option<ast::Values>,
+struct Source<'a> {
+    rows: SourceRows<'a>,
     /// For each of the table's columns, which of the source's goes there; none for the default.
     places: Vec<Option<usize>>,
-    /// Which of the source's columns are literals without a type of their own.
-    literals: Vec<bool>,
+}
+
+enum SourceRows<'a> {
+    /// `VALUES`.
+    Values(&'a ast::Values),
+    Query {
+        plan: LogicalPlan,
+        /// Which of its columns are literals without a type of their own.
+        literals: Vec<bool>,
+    },
 }
 
 impl<'a> Insert<'a> {
@@ -79,39 +84,41 @@ impl<'a> Insert<'a> {
         context: &Context<'_>,
         target: &Target,
         types: &mut ParameterTypes,
-    ) -> Result<Source, Error> {
+    ) -> Result<Source<'a>, Error> {
         let columns = self.columns(target)?;
-        let mut places = vec![None; target.width()];
         let Some(query) = &self.0.source else {
+            // All of them are defaults.
             let plan = LogicalPlanBuilder::empty(true).build()?;
-            return Ok(Source { plan, values: None, places, literals: vec![] });
+            let rows = SourceRows::Query { plan, literals: vec![] };
+            return Ok(Source { rows, places: vec![None; target.width()] });
         };
-        let query = with_defaults(query, target, &columns);
+        if let Some(values) = values::rows_of(query) {
+            let places = self.places(target, query, &columns, width_of(values)?)?;
+            Values::new(values, target, &places).note_parameters(types)?;
+            return Ok(Source { rows: SourceRows::Values(values), places });
+        }
         let schema = &target.entry.object.columns;
-        for_each_item(&query, |place, value| match columns.get(place) {
+        for_each_item(query, |place, value| match columns.get(place) {
             Some(column) => note_assigned(types, value, &schema.fields()[*column]),
             None => Ok(()),
         })?;
-        let values = values::rows_of(&query).cloned();
-        let plain = values.as_ref().and_then(values::as_batch);
-        let (plan, values) = match (plain, values) {
-            (Some(batch), _) => {
-                let table = provider_as_source(memory_table(&batch.schema(), vec![batch])?);
-                (LogicalPlanBuilder::scan("values", table, None)?.build()?, None)
-            }
-            (None, Some(values)) => {
-                let row = values::as_one_row(&values)?;
-                (context.binder.bind(&row, &context.reader, vec![]).await?.plan, Some(values))
-            }
-            (None, None) => (context.binder.bind(&query, &context.reader, vec![]).await?.plan, None),
-        };
-        let given = match &values {
-            Some(values) => width_of(values)?,
-            None => plan.schema().fields().len(),
-        };
+        let plan = context.binder.bind(query, &context.reader, vec![]).await?.plan;
+        let given = plan.schema().fields().len();
+        let places = self.places(target, query, &columns, given)?;
+        Ok(Source { rows: SourceRows::Query { plan, literals: literal_columns(query, given) }, places })
+    }
+
+    /// Which of `given` values of a row goes to each of the table's columns.
+    fn places(
+        &self,
+        target: &Target,
+        query: &ast::Query,
+        columns: &[usize],
+        given: usize,
+    ) -> Result<Vec<Option<usize>>, Error> {
         if given > columns.len() {
             let error = Error::new(SqlState::SYNTAX_ERROR, "INSERT has more expressions than target columns");
-            return Err(match item(&query, columns.len()) {
+            return Err(match item(query, columns.len()) {
                 Some(extra) => error.at(extra.span()),
                 None => error,
             });
@@ -123,25 +130,30 @@ impl<'a> Insert<'a> {
                 None => error,
             });
         }
+        let mut places = vec![None; target.width()];
         for (place, column) in columns.iter().take(given).enumerate() {
             places[*column] = Some(place);
         }
-        Ok(Source { plan, values, places, literals: literal_columns(&query, given) })
+        Ok(places)
     }
 
     /// The rows to insert, as the table keeps them.
-    async fn rows(&self, context: &Context<'_>, target: &Target) -> Result<RecordBatch, Error> {
+    async fn rows(&self, context: &Context<'_>, target: &Target) -> Result<Vec<RecordBatch>, Error> {
         let mut types = ParameterTypes::default();
-        let source = self.source(context, target, &mut types).await?;
-        let (plan, fields) = typed(source.plan.clone(), types, context.parameters)?;
-        let plan = assigned(context, target, plan, &source)?;
+        let Source { rows, places } = self.source(context, target, &mut types).await?;
+        let (plan, literals) = match rows {
+            SourceRows::Values(values) => return Values::new(values, target, &places).rows(context, &types).await,
+            SourceRows::Query { plan, literals } => (plan, literals),
+        };
+        let (plan, fields) = typed(plan, types, context.parameters)?;
+        let plan = assigned(context, target, plan, &places, &literals)?;
         let plan = with_values(plan, context.parameters, &fields)?;
-        let (_, batches) = collect(context.binder.state(), plan).await?;
+        let (_, batches) = collect(context.binder, plan).await?;
         let mut rows = Vec::with_capacity(batches.len());
         for batch in batches {
             rows.push(conform(target, batch.columns().to_vec(), batch.num_rows())?);
         }
-        Ok(concat_batches(&target.entry.object.columns, &rows)?)
+        Ok(rows)
     }
 
     fn on_conflict(&self) -> Result<Option<&ast::OnConflict>, Error> {
@@ -154,23 +166,22 @@ impl<'a> Insert<'a> {
 }
 
 impl TableChange for Insert<'_> {
-    const TAG: Tag = Tag::Insert;
-
     async fn compute(&self, context: &Context<'_>) -> Result<Computed, Error> {
         let target = self.target(context)?;
         let alias = self.alias(&target);
         let rows = self.rows(context, &target).await?;
         let (deletes, inserts, changed) = match self.on_conflict()? {
-            None => (vec![], vec![rows.clone()], rows),
+            None => (vec![], rows.clone(), rows),
             Some(clause) => {
+                let rows = together(&target.entry.object.columns, &rows)?;
                 let resolved = OnConflict::new(clause, &target, &alias)?.resolve(context, rows).await?;
-                (resolved.deletes, resolved.inserts, resolved.changed)
+                (resolved.deletes, resolved.inserts, vec![resolved.changed])
             }
         };
         check_unique(&target, &context.reader, &deletes, &inserts)?;
-        let count = changed.num_rows();
+        let count = changed.iter().map(RecordBatch::num_rows).sum();
         let schema = Arc::clone(&target.entry.object.columns);
-        let visible = vec![Visible { alias, schema, batches: vec![changed] }];
+        let visible = vec![Visible { alias, schema, batches: changed }];
         let returning = self.returning().rows(context, visible).await?;
         Ok(Computed { write: target.write(deletes, inserts), rows: count, returning })
     }
@@ -178,9 +189,14 @@ impl TableChange for Insert<'_> {
     async fn describe(&self, context: &Context<'_>, types: &mut ParameterTypes) -> Result<Option<SchemaRef>, Error> {
         let target = self.target(context)?;
         let alias = self.alias(&target);
-        let source = self.source(context, &target, types).await?;
-        types.infer(&source.plan)?;
-        assigned(context, &target, with_types(source.plan.clone(), &types.fields())?, &source)?;
+        let Source { rows, places } = self.source(context, &target, types).await?;
+        match rows {
+            SourceRows::Values(values) => Values::new(values, &target, &places).describe(context, types).await?,
+            SourceRows::Query { plan, literals } => {
+                types.infer(&plan)?;
+                assigned(context, &target, with_types(plan, &types.fields())?, &places, &literals)?;
+            }
+        }
         if let Some(clause) = self.on_conflict()? {
             OnConflict::new(clause, &target, &alias)?.describe(context, types).await?;
         }
@@ -191,25 +207,20 @@ impl TableChange for Insert<'_> {
 
 /// A value for each of the table's columns: the source's, cast as an assignment does, or the default.
 /// `plan`: the source's, with the types of its parameters.
-fn assigned(context: &Context<'_>, target: &Target, plan: LogicalPlan, source: &Source) -> Result<LogicalPlan, Error> {
-    let mut plan = sql::analyse(plan, context.binder.state())?;
-    let columns = target.entry.object.columns.fields();
-    if let Some(values) = &source.values {
-        let place_of = |place: usize| source.places.iter().position(|other| *other == Some(place));
-        let columns: Vec<_> =
-            (0..width_of(values)?).filter_map(place_of).map(|column| Arc::clone(&columns[column])).collect();
-        plan = values::assigned(&plan, values, &columns)?;
-    }
-    let mut row = Vec::with_capacity(source.places.len());
-    for (column, (place, to)) in source.places.iter().zip(columns).enumerate() {
+fn assigned(
+    context: &Context<'_>,
+    target: &Target,
+    plan: LogicalPlan,
+    places: &[Option<usize>],
+    literals: &[bool],
+) -> Result<LogicalPlan, Error> {
+    let plan = sql::analyse(plan, context.binder.state())?;
+    let mut row = Vec::with_capacity(places.len());
+    for (column, (place, to)) in places.iter().zip(target.entry.object.columns.fields()).enumerate() {
         let value = match place {
             Some(place) => {
-                let value = values::column(&plan, *place);
-                let is_literal = source.literals.get(*place).copied().unwrap_or(false);
-                match source.values {
-                    Some(_) => value,
-                    None => assign_column(value, plan.schema().field(*place), is_literal, to)?,
-                }
+                let is_literal = literals.get(*place).copied().unwrap_or(false);
+                assign_column(values::column(&plan, *place), plan.schema().field(*place), is_literal, to)?
             }
             None => {
                 let value = context.binder.bind_expression(&default_of(target, column))?;
@@ -222,6 +233,19 @@ fn assigned(context: &Context<'_>, target: &Target, plan: LogicalPlan, source: &
     Ok(LogicalPlanBuilder::from(plan).project(row)?.build()?)
 }
 
+/// Rows as one batch, for a clause that looks at all of them at once.
+///
+/// # Errors
+/// 54000 if they are more than an Arrow array can hold.
+fn together(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch, Error> {
+    let bytes: usize = batches.iter().map(RecordBatch::get_array_memory_size).sum();
+    if i32::try_from(bytes).is_err() {
+        let message = "a statement with ON CONFLICT may insert 2 GB at most";
+        return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
+    }
+    Ok(concat_batches(schema, batches)?)
+}
+
 /// How many values each row has; 42601 if not all have as many.
 fn width_of(values: &ast::Values) -> Result<usize, Error> {
     let mut widths = values.rows.iter().map(|row| row.content.len());
@@ -230,19 +254,6 @@ fn width_of(values: &ast::Values) -> Result<usize, Error> {
         true => Ok(width),
         false => Err(Error::new(SqlState::SYNTAX_ERROR, "VALUES lists must all be the same length")),
     }
-}
-
-/// The query with each `DEFAULT` in its `VALUES` replaced by its column's.
-fn with_defaults(query: &ast::Query, target: &Target, columns: &[usize]) -> ast::Query {
-    let mut query = query.clone();
-    if let SetExpr::Values(values) = query.body.as_mut() {
-        for row in &mut values.rows {
-            for (value, column) in row.content.iter_mut().zip(columns) {
-                *value = or_default(target, *column, value);
-            }
-        }
-    }
-    query
 }
 
 /// Visits the values that stand in the query's own text, with the column of the query that each

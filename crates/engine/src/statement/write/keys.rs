@@ -1,14 +1,14 @@
 //! Primary keys: the rows that have one, and that no two rows have the same.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::compute::take_record_batch;
 use arrow::row::{RowConverter, Rows, SortField};
 
 use super::Target;
 use super::constraints::values;
-use crate::read::Reader;
+use crate::read::{FoundRows, Reader, find};
 use crate::{Error, SqlState};
 
 /// Encodes a table's keys, so that they can be compared.
@@ -40,39 +40,24 @@ impl KeyCodec {
     }
 }
 
-/// Rows that were looked for by their keys.
-pub(crate) struct FoundRows {
-    /// The rows that were found.
-    pub(crate) rows: RecordBatch,
-    /// For each key, its row among them.
-    pub(crate) places: Vec<Option<u32>>,
+/// The rows with the given keys, as the reader sees them: with what its transaction has written.
+pub(crate) fn find_rows(target: &Target, reader: &Reader, keys: &RecordBatch) -> Result<FoundRows, Error> {
+    find(&target.relation, reader.pending(target.entry.object.oid), keys, reader.epoch())
 }
 
-/// The rows with the given keys, as the reader sees them: with what its transaction has written.
-pub(crate) fn find_rows(
-    target: &Target,
-    codec: &KeyCodec,
-    reader: &Reader,
-    keys: &RecordBatch,
-) -> Result<FoundRows, Error> {
-    let (rows, mut places) = target.relation.find(keys, reader.epoch())?;
-    let Some(pending) = reader.pending(target.entry.object.oid) else { return Ok(FoundRows { rows, places }) };
-    let (inserted, deleted) = (pending.inserted()?, pending.deleted()?);
-    let inserted_keys = codec.encode(codec.keys(&inserted)?.columns())?;
-    let deleted_keys = codec.encode(codec.keys(&deleted)?.columns())?;
-    let come: HashMap<&[u8], usize> = inserted_keys.iter().enumerate().map(|(row, key)| (key.data(), row)).collect();
-    let gone: HashSet<&[u8]> = deleted_keys.iter().map(|key| key.data()).collect();
-    let offset = rows.num_rows();
-    for (key, place) in codec.encode(keys.columns())?.iter().zip(&mut places) {
-        if let Some(row) = come.get(key.data()) {
-            *place = u32::try_from(offset + row).ok();
-        } else if gone.contains(key.data()) {
-            *place = None;
-        }
+/// 23505 if a transaction that could not commit inserts a key which is there `now`, and which it does
+/// not take away itself.
+pub(crate) fn duplicate_of(
+    now: &Reader,
+    oid: u32,
+    deletes: &[RecordBatch],
+    inserts: &[RecordBatch],
+) -> Result<Option<Error>, Error> {
+    let Some(target) = Target::of(now, oid) else { return Ok(None) };
+    match check_unique(&target, now, deletes, inserts) {
+        Err(error) if error.code == SqlState::UNIQUE_VIOLATION => Ok(Some(error)),
+        checked => checked.map(|()| None),
     }
-    let schema = inserted.schema();
-    let rows = crate::statement::query::with_schema(rows, &schema)?;
-    Ok(FoundRows { rows: concat_batches(&schema, &[rows, inserted])?, places })
 }
 
 /// That no key comes twice, and none that is there already and does not go.
@@ -104,7 +89,7 @@ pub(crate) fn check_unique(
             }
         }
         let keys = take_record_batch(&keys, &UInt32Array::from(unknown))?;
-        let found = find_rows(target, &codec, reader, &keys)?;
+        let found = find_rows(target, reader, &keys)?;
         if let Some(row) = found.places.iter().position(Option::is_some) {
             return Err(duplicate_key(target, &keys, row));
         }

@@ -80,7 +80,7 @@ impl<'a> Matching<'a> {
         let plan = self.assigned(context, plan)?;
         let tables = self.others_in(&plan);
         let plan = with_values(plan, context.parameters, &fields)?;
-        let (_, batches) = collect(context.binder.state(), plan).await?;
+        let (_, batches) = collect(context.binder, plan).await?;
 
         let width = self.target.width();
         let columns = Arc::clone(&self.target.entry.object.columns);

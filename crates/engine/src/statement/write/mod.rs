@@ -26,16 +26,17 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use dataflow::{CommitError, Write};
 use datafusion::scalar::ScalarValue;
+use sql::{Parsed, Statement};
 
 pub(crate) use assign::{assign_column, is_unknown_literal, note_assigned};
 pub(crate) use constraints::conform;
 pub(crate) use delete::Delete;
 pub(crate) use insert::Insert;
-pub(crate) use keys::{KeyCodec, check_unique, constraint_name, find_rows};
+pub(crate) use keys::{KeyCodec, check_unique, constraint_name, duplicate_of, find_rows};
 pub(crate) use matched::{Matched, Matching};
 pub(crate) use query::{memory_table, parse_query, quoted, select_of};
 pub(crate) use returning::{Returning, Visible};
-pub(crate) use target::{Target, column_index, default_of, name_of, or_default, set_columns};
+pub(crate) use target::{Target, column_index, default_of, name_of, set_columns};
 pub(crate) use update::Update;
 
 use crate::bind::{Binder, ParameterTypes};
@@ -49,9 +50,6 @@ const ATTEMPTS_MAX: usize = 1_000;
 
 /// A statement that changes the rows of one table.
 pub(crate) trait TableChange: Sync {
-    /// Its command tag.
-    const TAG: Tag;
-
     /// Computes what goes and what comes.
     fn compute(&self, context: &Context<'_>) -> impl Future<Output = Result<Computed, Error>> + Send;
 
@@ -80,29 +78,39 @@ pub(crate) struct Computed {
 }
 
 /// Runs a change: computes and writes it, again if need be.
-pub(crate) async fn run<C: TableChange>(
+pub(crate) async fn run(
     session: &mut Session,
-    change: &C,
+    parsed: &Arc<Parsed>,
     parameters: &[ScalarValue],
 ) -> Result<Outcome, Error> {
-    let verb = match C::TAG {
-        Tag::Update => "UPDATE",
-        Tag::Delete => "DELETE",
-        _ => "INSERT",
+    let (tag, verb) = match &parsed.statement {
+        Statement::Update(_) => (Tag::Update, "UPDATE"),
+        Statement::Delete(_) => (Tag::Delete, "DELETE"),
+        _ => (Tag::Insert, "INSERT"),
     };
     session.check_writable(verb)?;
+    let parameters: Arc<[ScalarValue]> = parameters.into();
     for _ in 0..ATTEMPTS_MAX {
         let reader = session.reader();
-        let context = Context { binder: &session.binder, reader, parameters };
-        let computed = change.compute(&context).await?;
-        drop(context);
-        let Computed { write, rows, returning } = computed;
-        let outcome = || outcome(C::TAG, rows, returning);
+        let (of_change, of_keep) = (Arc::clone(&reader), reader);
+        let (binder, parsed, parameters) = (session.binder.clone(), Arc::clone(parsed), Arc::clone(&parameters));
+        let computed = session.on_pool(async move {
+            let context = Context { binder: &binder, reader: of_change, parameters: &parameters };
+            match &parsed.statement {
+                Statement::Insert(insert) => Insert::new(insert).compute(&context).await,
+                Statement::Update(update) => Update::new(update).compute(&context).await,
+                Statement::Delete(delete) => Delete::new(delete).compute(&context).await,
+                _ => Err(Error::internal("not a change of a table")),
+            }
+        });
+        let Computed { write, rows, returning } = computed.await?;
+        let outcome = || outcome(tag, rows, returning);
         let is_nothing = write.deletes.is_empty() && write.inserts.is_empty();
         let writes = vec![write];
-        if is_nothing || session.keep(&writes)? {
+        if is_nothing || session.keep(&of_keep, &writes)? {
             return outcome();
         }
+        drop(of_keep);
         match session.write(writes).await {
             Ok(()) => return outcome(),
             Err(CommitError::Conflict) => {

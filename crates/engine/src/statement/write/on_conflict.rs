@@ -73,7 +73,7 @@ impl<'a> OnConflict<'a> {
             return Ok(Resolved { deletes: vec![], inserts: vec![rows.clone()], changed: rows });
         };
         let keys = codec.keys(&rows)?;
-        let found = find_rows(self.target, &codec, &context.reader, &keys)?;
+        let found = find_rows(self.target, &context.reader, &keys)?;
         let mut seen: HashSet<Box<[u8]>> = HashSet::new();
         let mut new = Vec::new();
         let mut conflicting = Vec::new();
@@ -118,7 +118,7 @@ impl<'a> OnConflict<'a> {
         let plan = self.bind(context, update, conflicts, &mut types).await?;
         let (plan, fields) = typed(plan, types, context.parameters)?;
         let plan = with_values(self.assigned(context, update, plan)?, context.parameters, &fields)?;
-        let (_, batches) = collect(context.binder.state(), plan).await?;
+        let (_, batches) = collect(context.binder, plan).await?;
 
         let place_of: HashMap<i64, u32> = conflicts.numbers.values().iter().copied().zip(0..).collect();
         let schema = &self.target.entry.object.columns;

@@ -40,7 +40,7 @@ impl Returning<'_> {
         let Some(plan) = self.plan(context, visible).await? else { return Ok(None) };
         let (plan, fields) = typed(plan, ParameterTypes::default(), context.parameters)?;
         let plan = with_values(plan, context.parameters, &fields)?;
-        let (schema, batches) = collect(context.binder.state(), plan).await?;
+        let (schema, batches) = collect(context.binder, plan).await?;
         let (schema, shown) = without_own_columns(&schema);
         let batches = batches.iter().map(|batch| {
             let columns: Vec<ArrayRef> = shown.iter().map(|column| Arc::clone(batch.column(*column))).collect();

@@ -39,6 +39,13 @@ impl Target {
         }
     }
 
+    /// The table with this OID, if it is there.
+    pub(crate) fn of(reader: &Reader, oid: u32) -> Option<Target> {
+        let entry = reader.catalog.find_public(&reader.catalog.object(oid)?.name)?;
+        let relation = entry.relation.clone()?;
+        Some(Target { entry: Arc::clone(entry), relation })
+    }
+
     pub(crate) fn id(&self) -> RelationId {
         RelationId(self.entry.object.oid)
     }
@@ -126,7 +133,7 @@ pub(crate) fn set_columns(target: &Target, assignments: &[ast::Assignment]) -> R
 }
 
 /// `value`, or the column's default if it is the word `DEFAULT`.
-pub(crate) fn or_default(target: &Target, column: usize, value: &ast::Expr) -> ast::Expr {
+fn or_default(target: &Target, column: usize, value: &ast::Expr) -> ast::Expr {
     match value {
         ast::Expr::Identifier(word) if word.quote_style.is_none() && word.value.eq_ignore_ascii_case("default") => {
             default_of(target, column)

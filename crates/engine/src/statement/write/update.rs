@@ -7,7 +7,7 @@ use crate::bind::ParameterTypes;
 use crate::statement::write::{
     Computed, Context, Matched, Matching, Returning, TableChange, Target, check_unique, conform, set_columns,
 };
-use crate::{Error, SqlState, Tag};
+use crate::{Error, SqlState};
 
 /// An `UPDATE` statement.
 pub(crate) struct Update<'a>(&'a ast::Update);
@@ -37,8 +37,6 @@ impl<'a> Update<'a> {
 }
 
 impl TableChange for Update<'_> {
-    const TAG: Tag = Tag::Update;
-
     async fn compute(&self, context: &Context<'_>) -> Result<Computed, Error> {
         let matching = self.matching(context)?;
         let target = matching.target();
