@@ -104,6 +104,29 @@ async fn one_large_text_in_a_literal_is_a_statement_like_others() -> Result<()> 
     large.end().await
 }
 
+/// The rows of the view together are three times what one Arrow array of texts can hold.
+#[tokio::test]
+async fn three_thousand_matches_of_one_megabyte_are_joined_in_bounded_memory() -> Result<()> {
+    let large = Large::start().await?;
+    large.run("CREATE TABLE bodies (k INT PRIMARY KEY, body TEXT)").await?;
+    large.run("CREATE TABLE events (id INT PRIMARY KEY, k INT)").await?;
+    let view = "CREATE MATERIALIZED VIEW v AS SELECT k, count(*) AS n, sum(size) AS size FROM \
+                (SELECT e.k, length(b.body || e.id::text) AS size FROM events e JOIN bodies b ON e.k = b.k) AS j GROUP BY k";
+    large.run(view).await?;
+    large.run(&format!("INSERT INTO bodies VALUES (7, repeat('x', {MEGABYTE}))")).await?;
+    large.run("INSERT INTO events SELECT 1000 + n, 7 FROM generate_series(0, 2999) AS s(n)").await?;
+    large.expect("SELECT n, size FROM v", &["3000", "3000012000"]).await?;
+    // The other way round: one row comes, and has all the matches at once.
+    large.run("DELETE FROM bodies").await?;
+    large.expect("SELECT count(*) FROM v", &["0"]).await?;
+    large.run(&format!("INSERT INTO bodies VALUES (7, repeat('y', {MEGABYTE}))")).await?;
+    large.expect("SELECT n, size FROM v", &["3000", "3000012000"]).await?;
+    // And by a query.
+    let direct = "SELECT count(*), sum(length(b.body)) FROM events e JOIN bodies b ON e.k = b.k";
+    large.expect(direct, &["3000", "3000000000"]).await?;
+    large.end().await
+}
+
 #[tokio::test]
 async fn a_result_of_three_gigabytes_is_streamed() -> Result<()> {
     let large = Large::start().await?;
@@ -122,6 +145,24 @@ async fn a_result_of_three_gigabytes_is_streamed() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_hundred_thousand_rows_of_values_in_one_statement() -> Result<()> {
+    let large = Large::start().await?;
+    large.run("CREATE TABLE t (id INT PRIMARY KEY, price NUMERIC(20,2), day DATE, name TEXT)").await?;
+    large
+        .run("CREATE MATERIALIZED VIEW v AS SELECT day, sum(price) AS price, count(*) AS n FROM t GROUP BY day")
+        .await?;
+    let row = |id: u32| {
+        let name = if id.is_multiple_of(10) { "NULL".to_owned() } else { format!("'name ''{id}'''") };
+        format!("({id}, {}.5, DATE '2024-01-{:02}', {name})", id % 1000, 1 + id % 28)
+    };
+    let rows: Vec<String> = (0..100_000).map(row).collect();
+    large.run(&format!("INSERT INTO t VALUES {}", rows.join(", "))).await?;
+    large.expect("SELECT count(*), count(name), max(name) FROM t", &["100000", "90000", "name '99999'"]).await?;
+    large.expect("SELECT count(*), sum(n), sum(price) FROM v", &["28", "100000", "50000000.00"]).await?;
+    large.end().await
+}
+
+#[tokio::test]
 async fn a_million_rows_in_one_statement() -> Result<()> {
     let large = Large::start().await?;
     large.run("CREATE TABLE t (id BIGINT PRIMARY KEY, g BIGINT, s TEXT)").await?;
@@ -132,6 +173,23 @@ async fn a_million_rows_in_one_statement() -> Result<()> {
     large.expect("SELECT count(*), sum(n), sum(total) FROM v", &["500", "1000000", "500000500000"]).await?;
     large.run("DELETE FROM t WHERE id > 10").await?;
     large.expect("SELECT count(*), sum(n), sum(total) FROM v", &["6", "10", "55"]).await?;
+    large.end().await
+}
+
+#[tokio::test]
+async fn three_hundred_thousand_equal_rows_are_deleted_and_come_again() -> Result<()> {
+    let large = Large::start().await?;
+    large.run("CREATE TABLE t (a INT, b TEXT)").await?;
+    large.run("CREATE MATERIALIZED VIEW copies AS SELECT a, b FROM t WHERE a > 0").await?;
+    large.run("CREATE MATERIALIZED VIEW one AS SELECT DISTINCT a, b FROM t").await?;
+    for _ in 0..2 {
+        large.run("INSERT INTO t SELECT 1, 'x' FROM generate_series(1, 300000)").await?;
+        large.expect("SELECT count(*), (SELECT count(*) FROM one) FROM copies", &["300000", "1"]).await?;
+        large.run("UPDATE t SET b = 'y'").await?;
+        large.expect("SELECT count(*), min(b), (SELECT max(b) FROM one) FROM copies", &["300000", "y", "y"]).await?;
+        large.run("DELETE FROM t").await?;
+        large.expect("SELECT count(*), (SELECT count(*) FROM one) FROM copies", &["0", "0"]).await?;
+    }
     large.end().await
 }
 
@@ -154,6 +212,23 @@ async fn wide_groups_and_distinct_texts_are_maintained() -> Result<()> {
     for view in ["g", "d"] {
         large.expect(&format!("SELECT count(*), max(n) FROM {view}"), &["5", "33000"]).await?;
     }
+    large.end().await
+}
+
+/// All keys together are more than the 2 GiB that one array of texts can hold, and more than the memory
+/// that there is: the answer is right, or it is that they do not fit.
+#[tokio::test]
+async fn more_wide_groups_than_memory_holds_harm_nobody_else() -> Result<()> {
+    let large = Large::start().await?;
+    large.run("CREATE TABLE t (id INT PRIMARY KEY)").await?;
+    large.run("INSERT INTO t SELECT n FROM generate_series(1, 65536) AS s(n)").await?;
+    let query = "SELECT count(*) FROM (SELECT repeat(id::text || ' ', 33000 / length(id::text || ' ')) AS k, \
+                 count(*) AS n FROM t GROUP BY 1) AS g";
+    match large.client.query_one(query, &[]).await {
+        Ok(row) => ensure!(row.get::<_, i64>(0) == 65536, "{row:?}"),
+        Err(refused) => ensure!(refused.code() == Some(&SqlState::OUT_OF_MEMORY), "{refused:?}"),
+    }
+    large.expect("SELECT count(*) FROM t", &["65536"]).await?;
     large.end().await
 }
 
@@ -180,6 +255,19 @@ async fn ten_thousand_statements_in_one_transaction() -> Result<()> {
     large.end().await
 }
 
+#[tokio::test]
+async fn joins_with_few_rows_of_four_hundred_million_pairs() -> Result<()> {
+    let large = Large::start().await?;
+    large.run("CREATE TABLE a (x INT PRIMARY KEY); CREATE TABLE b (y INT PRIMARY KEY)").await?;
+    large.run("CREATE MATERIALIZED VIEW v AS SELECT x, y FROM a CROSS JOIN b WHERE x * y = 35").await?;
+    large.run("INSERT INTO a SELECT n FROM generate_series(1, 20000) AS s(n)").await?;
+    large.run("INSERT INTO b SELECT n FROM generate_series(1, 20000) AS s(n)").await?;
+    large.expect("SELECT count(*), sum(x), sum(y) FROM v", &["4", "48", "48"]).await?;
+    large.run("DELETE FROM a WHERE x = 7").await?;
+    large.expect("SELECT count(*), sum(x), sum(y) FROM v", &["3", "41", "43"]).await?;
+    large.end().await
+}
+
 /// A key that all rows of both sides have: what comes is many times what there is.
 #[tokio::test]
 async fn one_hot_key_joins_in_bounded_memory() -> Result<()> {
@@ -189,6 +277,31 @@ async fn one_hot_key_joins_in_bounded_memory() -> Result<()> {
     large.run("INSERT INTO a SELECT n, 1 FROM generate_series(1, 5000) AS s(n)").await?;
     large.run("INSERT INTO b SELECT n, 1 FROM generate_series(1, 5000) AS s(n)").await?;
     large.expect("SELECT n, most FROM v", &["25000000", "50009"]).await?;
+    large.end().await
+}
+
+#[tokio::test]
+async fn what_does_not_fit_fails_alone_while_others_are_answered() -> Result<()> {
+    let large = Large::start().await?;
+    large.run("CREATE TABLE t (n BIGINT); INSERT INTO t VALUES (1)").await?;
+    let other = large.server.connect().await?;
+    let endless = large.client.simple_query("INSERT INTO t SELECT n FROM generate_series(1, 10000000000) AS s(n)");
+    tokio::pin!(endless);
+    let mut answered = 0;
+    let refused = loop {
+        tokio::select! {
+            biased;
+            answer = &mut endless => break answer.expect_err("there are ten billion rows"),
+            answer = other.query_one("SELECT count(*) FROM t", &[]) => {
+                ensure!(answer?.get::<_, i64>(0) == 1, "rows are seen that were never committed");
+                answered += 1;
+            }
+        }
+    };
+    ensure!(refused.code() == Some(&SqlState::OUT_OF_MEMORY), "{refused:?}");
+    ensure!(answered > 0, "nobody else was answered");
+    large.run("INSERT INTO t VALUES (2)").await?;
+    large.expect("SELECT count(*) FROM t", &["2"]).await?;
     large.end().await
 }
 

@@ -44,7 +44,7 @@ fn sessions_that_write_at_once_lose_no_update() {
     for seed in chosen.seeds(401..=412) {
         let options = chosen.options(seed, 200, 2);
         announce(options);
-        match block_on(run_sessions(options, &[Isolation::RepeatableRead])) {
+        match block_on(run_sessions(options, &[Isolation::RepeatableRead, Isolation::ReadCommitted])) {
             Ok(report) => println!("seed {seed}: {report:?}"),
             Err(error) => panic!("{error:#}"),
         }

@@ -101,6 +101,13 @@ fn changes() -> Vec<(&'static str, Vec<String>)> {
         ("SELECT by key", each(&|row| format!("SELECT * FROM events WHERE id = {row}"))),
         ("DELETE by key", each(&|row| format!("DELETE FROM events WHERE id = {row}"))),
         ("INSERT of a row that is there", each(&|_| "INSERT INTO bag VALUES (1, 1)".to_owned())),
+        ("a transaction", {
+            let insert = |row| format!("INSERT INTO events VALUES ({}, {row}, 7)", 3_000_000 + row);
+            let update = |row| format!("UPDATE events SET v = 8 WHERE id = {}", 3_000_000 + row);
+            let select = |row| format!("SELECT * FROM events WHERE id = {}", 200 + row);
+            let among = (0..30).flat_map(|row| [insert(row), update(row), select(row)]);
+            std::iter::once("BEGIN".to_owned()).chain(among).chain(["COMMIT".to_owned()]).collect()
+        }),
     ]
 }
 

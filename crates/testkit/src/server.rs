@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
@@ -23,6 +24,8 @@ pub struct Server {
     process: Child,
     address: SocketAddr,
     log: Log,
+    /// Reads its errors to their end.
+    errors: Option<JoinHandle<()>>,
     directory: TempDir,
 }
 
@@ -37,7 +40,15 @@ impl Server {
     /// # Errors
     /// If it cannot be started or ends before it is ready; its log is in the error.
     pub fn start(binary: &Path, arguments: &[&str]) -> Result<Server> {
-        Server::start_at("127.0.0.1:0", binary, arguments)
+        Server::start_with(binary, arguments, &[])
+    }
+
+    /// As [`Server::start`], with variables in its environment.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_with(binary: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Server> {
+        Server::spawn("127.0.0.1:0", binary, arguments, environment)
     }
 
     /// As [`Server::start`], at a given address.
@@ -45,23 +56,26 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub fn start_at(listen: &str, binary: &Path, arguments: &[&str]) -> Result<Server> {
+        Server::spawn(listen, binary, arguments, &[])
+    }
+
+    fn spawn(listen: &str, binary: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Server> {
         let directory = tempfile::tempdir().context("cannot make a directory for the server")?;
         let mut process = Command::new(binary)
             .args(["serve", "--listen", listen, "--console", "127.0.0.1:0", "--data-dir"])
             .arg(directory.path().join("data"))
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("cannot start {}", binary.display()))?;
         let log = Log::default();
-        if let Some(stderr) = process.stderr.take() {
-            log.follow(BufReader::new(stderr));
-        }
+        let errors = process.stderr.take().map(|stderr| log.follow(BufReader::new(stderr)));
         let stdout = process.stdout.take().context("the server has no stdout")?;
         match await_ready(BufReader::new(stdout), &log) {
-            Ok(address) => Ok(Server { process, address, log, directory }),
+            Ok(address) => Ok(Server { process, address, log, errors, directory }),
             Err(error) => {
                 // It may be alive yet; what counts is the first error.
                 let _ = process.kill();
@@ -117,6 +131,18 @@ impl Server {
         let (client, connection) = self.config().connect(NoTls).await?;
         tokio::spawn(connection);
         Ok(client)
+    }
+
+    /// Waits until it ends by itself; how, and the last lines of its log.
+    ///
+    /// # Errors
+    /// If it cannot be waited for.
+    pub fn wait(mut self) -> Result<(ExitStatus, String)> {
+        let status = self.process.wait()?;
+        if let Some(errors) = self.errors.take() {
+            errors.join().map_err(|_| anyhow!("the log could not be read"))?;
+        }
+        Ok((status, self.log.text()))
     }
 
     /// Asks it to shut down (SIGTERM), and waits until it has.
@@ -189,7 +215,7 @@ impl Log {
     }
 
     /// Reads on until the pipe is closed, so that the server never waits for us.
-    fn follow(&self, mut pipe: BufReader<impl Read + Send + 'static>) {
+    fn follow(&self, mut pipe: BufReader<impl Read + Send + 'static>) -> JoinHandle<()> {
         let log = self.clone();
         std::thread::spawn(move || {
             let mut line = Vec::new();
@@ -197,7 +223,7 @@ impl Log {
                 log.push(String::from_utf8_lossy(&line).into_owned());
                 line.clear();
             }
-        });
+        })
     }
 
     fn text(&self) -> String {

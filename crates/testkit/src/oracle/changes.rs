@@ -55,6 +55,9 @@ pub fn many_rows(random: &mut Random, tables: &mut [Table]) -> Write {
     if table.key == 0 && random.chance(40) {
         return copies(random, table, number, MANY_ROWS);
     }
+    if random.chance(30) {
+        return insert(random, table, number, MANY_ROWS);
+    }
     let first = table.next_key;
     table.next_key += MANY_ROWS;
     let mut items = vec![format!("{first} + n"), "n".to_owned()];

@@ -7,6 +7,9 @@ use super::schema::{Column, Type};
 /// Values in a list.
 const LIST_MAX: usize = 12;
 
+/// Conditions in a chain.
+const TERMS_MAX: usize = 40;
+
 /// Columns as an expression names them (`a.c0`).
 pub type Scope = [Column];
 
@@ -82,6 +85,9 @@ fn computed(random: &mut Random, scope: &Scope, data_type: Type, depth: usize) -
 
 /// Something to filter by.
 pub fn condition(random: &mut Random, scope: &Scope, depth: usize) -> String {
+    if depth > 0 && random.chance(3) {
+        return chain(random, scope);
+    }
     if depth > 0 && random.chance(25) {
         let (left, right) = (condition(random, scope, depth - 1), condition(random, scope, depth - 1));
         return match random.below(3) {
@@ -116,6 +122,24 @@ pub fn condition(random: &mut Random, scope: &Scope, depth: usize) -> String {
         }
         _ => plain_condition(random, scope, &subject),
     }
+}
+
+/// Many conditions with functions in them, most of which decide nothing.
+fn chain(random: &mut Random, scope: &Scope) -> String {
+    let operator = *random.pick(&[" AND ", " OR "]);
+    let count = *random.pick(&[3, 10, TERMS_MAX]);
+    let term = |random: &mut Random| {
+        let data_type = random.pick(scope).data_type;
+        let (left, right) = (computed(random, scope, data_type, 1), expression(random, scope, data_type, 0));
+        let sign = *random.pick(if operator == " AND " {
+            &["<>", "<>", "IS DISTINCT FROM"]
+        } else {
+            &["=", "=", "IS NOT DISTINCT FROM"]
+        });
+        format!("{left} {sign} {right}")
+    };
+    let terms: Vec<String> = (0..count).map(|_| term(random)).collect();
+    format!("({})", terms.join(operator))
 }
 
 /// `IN` some values, of which some may be null, or other columns' expressions.

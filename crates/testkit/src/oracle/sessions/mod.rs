@@ -100,6 +100,7 @@ impl Run {
                 }
                 0..=11 => self.commit(number).await,
                 12..=14 => self.roll_back(number).await,
+                15..=24 => self.savepoint(number).await,
                 _ => self.among(number).await,
             }
             .with_context(|| format!("session {number}"))?;
@@ -196,6 +197,33 @@ impl Run {
         let answer = self.send(number, "ROLLBACK").await?;
         ensure!(answer.is_ok(), "ROLLBACK: {answer:?}");
         self.check().await.context("after ROLLBACK")
+    }
+
+    /// Sets a savepoint, goes back to one, or forgets one.
+    async fn savepoint(&mut self, number: usize) -> Result<()> {
+        let mut transaction = self.sessions[number].transaction.take().context("no transaction is open")?;
+        let count = transaction.savepoints();
+        let sql = match self.random.below(5) {
+            0..=1 if count > 0 => {
+                let place = self.random.below(count);
+                transaction.go_back(place);
+                format!("ROLLBACK TO SAVEPOINT s{place}")
+            }
+            2 if count > 0 && !transaction.has_failed => {
+                let place = self.random.below(count);
+                transaction.release(place);
+                format!("RELEASE SAVEPOINT s{place}")
+            }
+            _ if !transaction.has_failed => format!("SAVEPOINT s{}", transaction.save()),
+            _ => "ROLLBACK TO SAVEPOINT nowhere".to_owned(),
+        };
+        let answer = self.send(number, &sql).await?;
+        match sql.as_str() {
+            "ROLLBACK TO SAVEPOINT nowhere" => ensure!(answer == Err("3B001".to_owned()), "{sql}: {answer:?}"),
+            _ => ensure!(answer.is_ok(), "{sql}: {answer:?}"),
+        }
+        self.sessions[number].transaction = Some(transaction);
+        Ok(())
     }
 
     /// What everybody sees now: tables as the model has them, counters as they were acknowledged,

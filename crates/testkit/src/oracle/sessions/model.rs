@@ -55,6 +55,8 @@ pub struct Transaction {
     pending: Tables,
     touched: Touched,
     added: BTreeMap<i64, i64>,
+    /// What it had written at each savepoint.
+    savepoints: Vec<(Tables, BTreeMap<i64, i64>)>,
     pub has_failed: bool,
 }
 
@@ -138,6 +140,7 @@ impl Transaction {
             pending: Tables::default(),
             touched: Touched::new(),
             added: BTreeMap::new(),
+            savepoints: Vec::new(),
             has_failed: false,
         }
     }
@@ -181,6 +184,32 @@ impl Transaction {
                 *self.added.entry(row[0]).or_default() += row[1] * count;
             }
         }
+    }
+
+    /// Sets a savepoint; its number.
+    pub fn save(&mut self) -> usize {
+        self.savepoints.push((self.pending.clone(), self.added.clone()));
+        self.savepoints.len() - 1
+    }
+
+    /// How many savepoints there are.
+    pub fn savepoints(&self) -> usize {
+        self.savepoints.len()
+    }
+
+    /// Goes back to a savepoint, which stays. That rows were touched is not forgotten: whether what was
+    /// undone still counts for conflicts is left open.
+    pub fn go_back(&mut self, savepoint: usize) {
+        self.savepoints.truncate(savepoint + 1);
+        if let Some((pending, added)) = self.savepoints.last() {
+            (self.pending, self.added) = (pending.clone(), added.clone());
+        }
+        self.has_failed = false;
+    }
+
+    /// Forgets a savepoint and those after it.
+    pub fn release(&mut self, savepoint: usize) {
+        self.savepoints.truncate(savepoint);
     }
 
     /// Whether what the next statement would see is not foretold: it sees what others have committed
