@@ -20,7 +20,6 @@ use tokio::sync::watch;
 
 use crate::backfill::{Backfill, Builds};
 use crate::build::Spec;
-use crate::memory::Observer;
 use crate::relation::{Now, Relation};
 use crate::runtime::Write;
 use crate::sources::Sources;
@@ -84,7 +83,6 @@ pub(crate) struct Clock {
     pub(crate) channels: Channels,
     sources: Sources,
     flushes: Vec<Reply<Epoch>>,
-    memory: Observer,
 }
 
 impl Clock {
@@ -96,10 +94,9 @@ impl Clock {
             reads: HashMap::new(),
             backfills: HashMap::new(),
             builds,
-            sources: Sources::new(budget.clone(), channels.wake.clone()),
+            sources: Sources::new(budget, channels.wake.clone()),
             channels,
             flushes: Vec::new(),
-            memory: Observer::new(budget),
         }
     }
 
@@ -123,7 +120,6 @@ impl Clock {
             }
             self.close_epoch(commits);
             self.answer_flushes();
-            self.memory.look();
         }
         self.end();
     }

@@ -1,12 +1,8 @@
 //! What relations, operators and sources hold in memory, as the budget is told of it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
-use state::{Account, Budget};
-
-/// How often the process is asked how much memory it has, at most.
-const OBSERVE_INTERVAL: Duration = Duration::from_millis(100);
+use state::Account;
 
 /// An account that several threads write, each its own part of it.
 #[derive(Debug)]
@@ -32,41 +28,9 @@ impl Shares {
     }
 }
 
-/// Tells the budget from time to time how much memory the process has.
-#[derive(Debug)]
-pub(crate) struct Observer {
-    budget: Budget,
-    last: Option<Instant>,
-}
-
-impl Observer {
-    pub(crate) fn new(budget: Budget) -> Observer {
-        Observer { budget, last: None }
-    }
-
-    /// Looks, unless it did a moment ago.
-    pub(crate) fn look(&mut self) {
-        if self.last.is_some_and(|last| last.elapsed() < OBSERVE_INTERVAL) {
-            return;
-        }
-        self.last = Some(Instant::now());
-        if let Some(bytes) = resident_bytes() {
-            self.budget.observe(bytes);
-        }
-    }
-}
-
-/// What the system says that the process has in memory, in bytes; none where it does not say.
-fn resident_bytes() -> Option<usize> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes = line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()?;
-    Some(kilobytes * 1024)
-}
-
 #[cfg(test)]
 mod tests {
-    use state::Owner;
+    use state::{Budget, Owner};
 
     use super::*;
 
@@ -80,12 +44,5 @@ mod tests {
         assert_eq!(budget.used(), 80);
         drop(shares);
         assert_eq!(budget.used(), 0);
-    }
-
-    #[test]
-    fn the_process_has_some_memory() {
-        let budget = Budget::new(usize::MAX);
-        Observer::new(budget.clone()).look();
-        assert!(budget.beyond() > 0);
     }
 }

@@ -321,6 +321,12 @@ impl Relation {
         self.0.partitions.iter().map(|partition| partition.read().len()).sum()
     }
 
+    /// What its rows take in memory, with their versions and indexes, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.partitions.iter().map(|partition| partition.read().bytes()).sum()
+    }
+
     /// Whether no row lives.
     #[must_use]
     pub fn is_empty(&self) -> bool {

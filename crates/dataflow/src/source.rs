@@ -14,7 +14,6 @@ use state::Account;
 
 use crate::Error;
 use crate::clock::Request;
-use crate::memory::Observer;
 use crate::panics;
 use crate::relation::{READ_ROWS, Replay};
 
@@ -131,11 +130,8 @@ impl Feeder {
 
     fn pump(&self, source: &dyn Source, from: Option<&Position>) -> Result<Result<(), Stopped>, connectors::Error> {
         let mut reader = source.open(from, None, Pace::Live)?;
-        let mut observer = Observer::new(self.account.budget().clone());
         loop {
             let pause = if self.account.budget().is_tight() {
-                // Nobody else may look at how much memory there is, while nothing happens.
-                observer.look();
                 TIGHT_PAUSE
             } else {
                 match reader.read(READ_ROWS)? {

@@ -20,7 +20,9 @@ use crate::transaction::{Transaction, TransactionStatus};
 use crate::{Description, Engine, Error, Notice, Outcome, SessionInfo, Settings, statement as statements};
 
 /// While a text is read, its tokens and syntax trees take about so many times as much memory.
-const TEXT_FACTOR: usize = 16;
+const SYNTAX_FACTOR: usize = 16;
+/// Of a literal there are this many copies at most meanwhile.
+const LITERAL_FACTOR: usize = 4;
 
 /// How much of a statement's text names it among those who hold memory.
 const NAME_CHARACTERS: usize = 60;
@@ -94,7 +96,7 @@ impl Session {
         let mut cancelled = self.canceller.begin(self.deadlines());
         let name = format!("session {}: a text that is read", self.info.process_id);
         let memory = StatementMemory::open(self.engine.budget(), name);
-        memory.take(sql.len().saturating_mul(TEXT_FACTOR))?;
+        memory.take(reading_bytes(sql))?;
         let text = sql.to_owned();
         let read = self.on_pool(async move {
             let statements = sql::parse(&text);
@@ -297,6 +299,13 @@ impl Session {
             error.located_in(whole)
         })
     }
+}
+
+/// What reading a text takes, in bytes, more or less.
+fn reading_bytes(sql: &str) -> usize {
+    // Between quotes, every other piece is a literal.
+    let factor = |place: usize| if place % 2 == 1 { LITERAL_FACTOR } else { SYNTAX_FACTOR };
+    sql.split('\'').enumerate().map(|(place, piece)| piece.len().saturating_mul(factor(place))).sum()
 }
 
 /// Where a statement stands in its text.

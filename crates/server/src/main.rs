@@ -4,6 +4,7 @@
 
 mod arguments;
 mod logging;
+mod memory;
 mod serve;
 
 use std::process::ExitCode;

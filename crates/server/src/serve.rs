@@ -51,6 +51,7 @@ async fn serve(options: &Serve) -> anyhow::Result<()> {
     let workers = options.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get));
     let config = Config { workers, memory_bytes: options.memory, data_dir: options.data_dir.clone() };
     let engine = Engine::start(config).context("cannot start the engine")?;
+    crate::memory::watch(engine.budget().clone()).context("cannot start the thread that watches memory")?;
     engine.extend(postgres_frontend::extension(&engine));
     tracing::info!(%address, workers, memory_bytes = options.memory, "server started");
     println!("freshet is ready: psql -h {} -p {}", address.ip(), address.port());

@@ -10,6 +10,7 @@ mod tables;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use changes::BATCH_BYTES_MAX;
 use datafusion::catalog::{CatalogProviderList, MemoryCatalogProviderList, SchemaProvider, TableProvider};
 use datafusion::common::TableReference;
 use datafusion::datasource::ViewTable;
@@ -17,6 +18,7 @@ use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SessionState, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::sql::sqlparser::ast;
 use sql::{Name, ObjectKind};
 use state::Budget;
@@ -28,7 +30,7 @@ use tables::{Database, StatementTables};
 use crate::catalog::Entry;
 use crate::memory::StatementMemory;
 use crate::pool::Pool;
-use crate::read::{Reader, RelationTable};
+use crate::read::{Reader, RelationScan, RelationTable};
 use crate::{Error, Extension, SessionInfo, SqlState};
 
 /// A table that only the statement at hand sees, by its name.
@@ -122,13 +124,16 @@ impl Binder {
         self.0.search_path.iter().any(|schema| schema == sql::SCHEMA)
     }
 
-    /// What a plan of the statement runs with.
-    pub(crate) fn task_context(&self) -> Arc<TaskContext> {
+    /// What a plan of the statement runs with. Where rows are wide, its batches have fewer of them.
+    pub(crate) fn task_context(&self, plan: &Arc<dyn ExecutionPlan>) -> Arc<TaskContext> {
         let environment = RuntimeEnv {
             memory_pool: Arc::clone(&self.0.memory) as Arc<dyn MemoryPool>,
             ..self.0.state.runtime_env().as_ref().clone()
         };
-        Arc::new(TaskContext::from(&self.0.state).with_runtime(Arc::new(environment)))
+        let context = TaskContext::from(&self.0.state).with_runtime(Arc::new(environment));
+        let config = context.session_config().clone();
+        let rows = config.batch_size().min(BATCH_BYTES_MAX / row_bytes(plan).max(1)).max(1);
+        Arc::new(context.with_session_config(config.with_batch_size(rows)))
     }
 
     /// A statement begins: `now()` is now, unless a transaction has stopped its clock. `name`: what a
@@ -328,6 +333,12 @@ impl Binder {
         };
         Ok(sql::bind_expression(&condition, self.state())?)
     }
+}
+
+/// What a row takes that has all columns of all relations of a plan, on average, in bytes.
+fn row_bytes(plan: &Arc<dyn ExecutionPlan>) -> usize {
+    let own = plan.downcast_ref::<RelationScan>().map_or(0, RelationScan::row_bytes);
+    own + plan.children().into_iter().map(row_bytes).sum::<usize>()
 }
 
 impl Inner {

@@ -17,6 +17,7 @@ use dataflow::{Hold, Runtime};
 use parking_lot::RwLock;
 
 pub(crate) use pending::{Pending, PendingRows, PendingView, Step};
+pub(crate) use scan::RelationScan;
 pub(crate) use table::{FoundRows, RelationTable, find};
 
 use crate::catalog::{Catalog, CatalogSnapshot};

@@ -43,7 +43,7 @@ pub(super) enum Part {
 }
 
 /// A scan of a relation at an epoch.
-pub(super) struct RelationScan {
+pub(crate) struct RelationScan {
     name: String,
     relation: Relation,
     reader: Arc<Reader>,
@@ -72,6 +72,11 @@ impl RelationScan {
             Boundedness::Bounded,
         );
         RelationScan { name, relation, reader, parts, schema, projection, row_column, properties: Arc::new(properties) }
+    }
+
+    /// What a row takes on average, all of its columns and indexes counted, in bytes.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.relation.bytes() / self.relation.len().max(1)
     }
 
     /// The batches of one part, with the columns that were asked for.

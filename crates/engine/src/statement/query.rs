@@ -33,7 +33,8 @@ pub(crate) async fn run(
         let notice = unread(&reader.catalog, &bound.reads);
         let (plan, fields) = typed(bound.plan, ParameterTypes::default(), &parameters)?;
         let (plan, schema) = ready(&binder, with_values(plan, &parameters, &fields)?).await?;
-        Ok((plan, schema, binder.task_context(), Arc::clone(binder.memory()), notice))
+        let context = binder.task_context(&plan);
+        Ok((plan, schema, context, Arc::clone(binder.memory()), notice))
     });
     let (plan, schema, context, memory, notice) = planned.await?;
     session.notices.extend(notice);
@@ -88,7 +89,8 @@ async fn ready(binder: &Binder, plan: LogicalPlan) -> Result<(Arc<dyn ExecutionP
 /// 53200 when that is used up, and what the plan gives.
 pub(crate) async fn collect(binder: &Binder, plan: LogicalPlan) -> Result<(SchemaRef, Vec<RecordBatch>), Error> {
     let (plan, schema) = ready(binder, plan).await?;
-    let mut rows = pool::rows(plan, binder.task_context())?;
+    let context = binder.task_context(&plan);
+    let mut rows = pool::rows(plan, context)?;
     let mut batches = Vec::new();
     while let Some(batch) = rows.next().await {
         let batch = batch?;

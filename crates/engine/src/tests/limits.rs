@@ -83,7 +83,7 @@ async fn statements_that_never_give_way_leave_threads_for_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_wants_too_much_memory_fails_alone() {
-    let config = Config { workers: 1, memory_bytes: 64 << 20, data_dir: None };
+    let config = Config { workers: 1, memory_bytes: 512 << 20, data_dir: None };
     let engine = Engine::start(config).expect("threads can be had");
     let mut session = engine.connect("someone", "dev").expect("the database is there");
     run(&mut session, "CREATE TABLE t (a bigint)").await;
@@ -97,7 +97,7 @@ async fn a_statement_that_wants_too_much_memory_fails_alone() {
     }
     run(&mut session, "BEGIN").await;
     let mut shown = String::new();
-    for _ in 0..100 {
+    for _ in 0..1_000 {
         shown = run(&mut session, "INSERT INTO t SELECT generate_series(1, 100000)").await;
         if shown != "INSERT 0 100000\n" {
             break;

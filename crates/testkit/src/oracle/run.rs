@@ -275,7 +275,7 @@ impl Run {
     async fn check(&mut self) -> Result<()> {
         let epoch = self.database.epoch();
         let mut held = Vec::new();
-        self.database.rows("BEGIN READ ONLY").await?;
+        self.database.rows("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         for view in self.views.iter().filter(|view| view.is_materialized) {
             let rows = view.check(&mut self.database).await?;
             self.report.view_epochs += 1;

@@ -106,7 +106,7 @@ impl Reader {
     /// Begins with some relations, each with a query over it.
     pub async fn start(database: &Database, queries: Vec<(String, String)>, until: usize) -> Result<Reader> {
         let mut reader = Reader { session: database.connect()?, read: Vec::new(), until };
-        reader.session.rows("BEGIN READ ONLY").await?;
+        reader.session.rows("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         for (relation, sql) in queries {
             let rows = reader.session.rows(&sql).await?;
             reader.read.push(Read { relation, sql, rows });

@@ -15,7 +15,9 @@ use arrow::array::{
 use arrow::compute::{cast, interleave};
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef, Schema};
 use datafusion::common::DFSchema;
+use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast::{self, SetExpr, UnaryOperator};
 
@@ -322,7 +324,15 @@ struct CastPlan {
 
 impl CastPlan {
     fn evaluate(self, context: &Context<'_>, group: &Group<'_>, to: &Field) -> Result<ArrayRef, Error> {
-        let expression = context.binder.state().create_physical_expr(self.value, &self.schema)?;
+        let state = context.binder.state();
+        // A default may ask for the time, which is the statement's.
+        let simplifying = SimplifyContext::builder()
+            .with_schema(Arc::new(self.schema.clone()))
+            .with_config_options(Arc::clone(state.config_options()))
+            .with_query_execution_start_time(state.execution_props().query_execution_start_time)
+            .build();
+        let value = ExprSimplifier::new(simplifying).simplify(self.value)?;
+        let expression = state.create_physical_expr(value, &self.schema)?;
         let written = group.array()?;
         let rows = RecordBatch::try_new(Arc::new(self.schema.as_arrow().clone()), vec![written])?;
         as_kept(&expression.evaluate(&rows)?.into_array(group.rows.len())?, to)

@@ -229,7 +229,7 @@ impl Run {
     /// What everybody sees now: tables as the model has them, counters as they were acknowledged,
     /// views as their queries.
     async fn check(&mut self) -> Result<()> {
-        self.database.rows("BEGIN READ ONLY").await?;
+        self.database.rows("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         for (place, table) in TABLES.iter().enumerate() {
             let held = self.database.rows(&format!("SELECT * FROM {}", table.name)).await?;
             if let Some(difference) = difference(&held, &self.model.now()[place].texts()) {
