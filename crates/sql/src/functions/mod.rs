@@ -10,6 +10,7 @@ pub(crate) mod checked;
 pub(crate) mod convert;
 mod date_part;
 mod domains;
+mod extremes;
 pub(crate) mod interval_text;
 pub(crate) mod interval_times;
 pub(crate) mod json;
@@ -48,5 +49,5 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
 
 /// The aggregate functions that a session has instead of DataFusion's of the same names.
 pub(crate) fn aggregates() -> Vec<Arc<AggregateUDF>> {
-    totals::all()
+    [totals::all(), extremes::all()].concat()
 }
