@@ -89,10 +89,8 @@ impl Connection {
     /// Prepared statements live here, so that forgetting them is done here, too.
     fn executed(&mut self, statement: &Parsed, outcome: Outcome) -> Result<Outcome, Error> {
         match &statement.statement {
-            Statement::Deallocate(name) => {
-                if !self.forget_statement(name) {
-                    return Err(Error::request("26000", format!("prepared statement \"{name}\" does not exist")));
-                }
+            Statement::Deallocate(name) if !self.forget_statement(name) => {
+                return Err(Error::request("26000", format!("prepared statement \"{name}\" does not exist")));
             }
             Statement::Discard => {
                 self.statements.clear();
