@@ -16,7 +16,9 @@ mod shared;
 mod version;
 mod work;
 
-pub use checkpoint::{Delta, Saved};
+pub use checkpoint::{
+    CheckpointCursor, CheckpointReader, CheckpointSink, CheckpointWriter, Partition, Saved, Value,
+};
 pub use chunk::Chunk;
 pub use error::Error;
 pub use groups::Groups;

@@ -144,7 +144,7 @@ impl Rows {
     /// If the rows are not of this schema.
     pub fn insert(&mut self, epoch: Epoch, rows: &RecordBatch) -> Result<Range<RowId>, Error> {
         assert!(epoch >= self.newest, "rows of {epoch} come after rows of {}", self.newest);
-        self.check_types(rows)?;
+        check_types(self.schema(), rows)?;
         let first = self.next_row;
         if rows.num_rows() == 0 {
             return Ok(first..first);
@@ -179,7 +179,7 @@ impl Rows {
     /// # Errors
     /// If the rows are not of this schema.
     pub fn delete(&mut self, epoch: Epoch, rows: &RecordBatch) -> Result<Vec<u32>, Error> {
-        self.check_types(rows)?;
+        check_types(self.schema(), rows)?;
         let Some(identity) = &self.keys.identity else {
             return Ok((0..rows.num_rows() as u32).collect());
         };
@@ -235,16 +235,6 @@ impl Rows {
         self.version.gather_pieces(ids, columns)
     }
 
-    fn check_types(&self, rows: &RecordBatch) -> Result<(), Error> {
-        let (own, other) = (self.schema().fields(), rows.schema_ref().fields());
-        let are_alike = own.len() == other.len()
-            && own.iter().zip(other).all(|(own, other)| own.data_type().equals_datatype(other.data_type()));
-        if are_alike {
-            return Ok(());
-        }
-        Err(ArrowError::SchemaError(format!("rows of {other:?} do not belong to {own:?}")).into())
-    }
-
     /// The rows in batches that fit a chunk. They share memory with `rows` unless they would keep
     /// much more of it than they are.
     fn pieces(&self, rows: &RecordBatch) -> Result<Vec<RecordBatch>, Error> {
@@ -292,6 +282,17 @@ impl Rows {
     pub(crate) fn bound(&mut self, bounds: changes::Bounds) {
         self.version.bounds = bounds;
     }
+}
+
+/// That rows are of a schema's types.
+fn check_types(schema: &SchemaRef, rows: &RecordBatch) -> Result<(), Error> {
+    let (own, other) = (schema.fields(), rows.schema_ref().fields());
+    let are_alike = own.len() == other.len()
+        && own.iter().zip(other).all(|(own, other)| own.data_type().equals_datatype(other.data_type()));
+    if are_alike {
+        return Ok(());
+    }
+    Err(ArrowError::SchemaError(format!("rows of {other:?} do not belong to {own:?}")).into())
 }
 
 #[cfg(test)]

@@ -1,19 +1,25 @@
 //! Versioned rows in checkpoints: chunks are written once, their dead rows when there are more.
 //!
-//! `r` + first row id: the rows, as Arrow IPC. `i` + first row id: if their ids have gaps, each
-//! one's distance from the first (`u32`, little-endian). `d` + first row id: a bit a row, set if it
-//! is dead. `n`: the next row id. Ids in keys are big-endian, so that keys sort as rows do. Epochs are
+//! Under the number of the worker (`u16`): `r` + first row id: the rows. `i` + first row id: if their ids
+//! have gaps, each one's distance from the first (`u32`, little-endian). `d` + first row id: a bit a row, set if
+//! it is dead. `n`: the next row id. Numbers in keys are big-endian, so that keys sort as rows do. Epochs are
 //! not saved: after a restart all living rows were always there, since nobody reads further back.
+//!
+//! What another number of workers wrote is read by all workers, and each adds the rows that it owns, as new ones.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use changes::{ChangeBatch, Epoch};
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::buffer::BooleanBuffer;
+use arrow::compute;
+use changes::{Epoch, KeyHasher};
 
-use super::{RowId, Rows};
+use super::{RowId, Rows, check_types};
+use crate::checkpoint::{CheckpointReader, CheckpointWriter, Partition};
 use crate::chunk::Births;
 use crate::version::Version;
-use crate::{Chunk, Delta, Error, Saved};
+use crate::{Chunk, Error};
 
 const NEXT: &[u8] = b"n";
 
@@ -21,12 +27,35 @@ fn key(kind: u8, first: RowId) -> Vec<u8> {
     [&[kind], first.to_be_bytes().as_slice()].concat()
 }
 
+/// The keys of one worker's rows.
+fn scope(partition: usize) -> [u8; 2] {
+    u16::try_from(partition).expect("workers are cores").to_be_bytes()
+}
+
+/// Where a row belongs: to the worker that owns the hash of these columns.
+struct Owners {
+    partition: Partition,
+    columns: Vec<usize>,
+    hasher: KeyHasher,
+}
+
+impl Owners {
+    /// Which of the rows belong to this partition.
+    fn owned(&self, rows: &RecordBatch) -> Result<BooleanArray, Error> {
+        let keys = self.columns.iter().map(|&column| rows.column(column).clone()).collect::<Vec<_>>();
+        let mut hashes = Vec::new();
+        self.hasher.hash(&keys, rows.num_rows(), &mut hashes)?;
+        Ok(hashes.into_iter().map(|hash| Some(self.partition.owns(hash))).collect())
+    }
+}
+
 impl Rows {
     /// Writes what changed since the last checkpoint.
     ///
     /// # Errors
-    /// If Arrow cannot encode the rows.
-    pub fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Error> {
+    /// If it cannot be written.
+    pub fn checkpoint(&mut self, writer: &CheckpointWriter<'_>) -> Result<(), Error> {
+        let writer = writer.scoped(&scope(writer.partition().index));
         let mut now = BTreeMap::new();
         for chunk in self.version.chunks.iter() {
             let before = self.saved.remove(&chunk.first);
@@ -34,28 +63,28 @@ impl Rows {
             if !is_written {
                 if before.is_some() {
                     // Another chunk began with the same row.
-                    delta.delete(&key(b'i', chunk.first));
-                    delta.delete(&key(b'd', chunk.first));
+                    writer.delete(&key(b'i', chunk.first))?;
+                    writer.delete(&key(b'd', chunk.first))?;
                 }
-                let rows = ChangeBatch::inserts(chunk.rows.clone());
-                delta.put(&key(b'r', chunk.first), changes::encode(&rows)?);
+                writer.put(&key(b'r', chunk.first), chunk.rows.clone())?;
                 if let Some(ids) = chunk.ids() {
-                    delta.put(&key(b'i', chunk.first), ids.iter().flat_map(|id| id.to_le_bytes()).collect());
+                    let distances = ids.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<_>>();
+                    writer.put(&key(b'i', chunk.first), distances)?;
                 }
             }
             let dead = chunk.dead();
             let dead_before = before.filter(|_| is_written).map_or(0, |(_, dead)| dead);
             if dead != dead_before {
-                delta.put(&key(b'd', chunk.first), dead_bits(chunk));
+                writer.put(&key(b'd', chunk.first), dead_bits(chunk))?;
             }
             now.insert(chunk.first, (Arc::downgrade(chunk), dead));
         }
         for &first in self.saved.keys() {
             for kind in [b'r', b'i', b'd'] {
-                delta.delete(&key(kind, first));
+                writer.delete(&key(kind, first))?;
             }
         }
-        delta.put(NEXT, self.next_row.to_be_bytes().to_vec());
+        writer.put(NEXT, self.next_row.to_be_bytes().to_vec())?;
         self.saved = now;
         Ok(())
     }
@@ -63,36 +92,78 @@ impl Rows {
     /// Makes these rows what the checkpoints so far have written, in place of what they are.
     ///
     /// # Errors
-    /// If the bytes are damaged, or of other columns.
-    pub fn restore(&mut self, saved: &Saved) -> Result<(), Error> {
-        let damaged = |what: &str| Error::Damaged(what.to_owned());
+    /// If it cannot be read, is damaged, or of other columns.
+    pub fn restore(&mut self, reader: &CheckpointReader<'_>) -> Result<(), Error> {
         self.clear();
-        for (key_bytes, value) in saved.iter() {
-            let [b'r', first @ ..] = key_bytes else {
-                continue;
-            };
-            let first = RowId::from_be_bytes(first.try_into().map_err(|_| damaged("a chunk's key"))?);
-            let rows = changes::decode(value).map_err(|error| Error::Damaged(error.to_string()))?.into_parts().0;
-            self.check_types(&rows).map_err(|_| damaged("a chunk with other columns"))?;
-            let ids = saved.get(&key(b'i', first)).map(distances);
-            if rows.num_rows() == 0 || ids.as_ref().is_some_and(|ids| ids.len() != rows.num_rows()) {
-                return Err(damaged("a chunk without rows, or the ids of another"));
+        if reader.is_continued() {
+            return self.restore_own(&reader.scoped(&scope(reader.partition().index)));
+        }
+        let owners = self.owners(reader.partition())?;
+        let mut chunks = 0;
+        for writer in 0..reader.writers() {
+            let reader = reader.scoped(&scope(writer));
+            for saved in self.saved_chunks(&reader) {
+                let SavedChunk { rows, dead, .. } = saved?;
+                let rows = match dead {
+                    Some(dead) => compute::filter_record_batch(&rows, &compute::not(&dead)?)?,
+                    None => rows,
+                };
+                let rows = match &owners {
+                    Some(owners) => compute::filter_record_batch(&rows, &owners.owned(&rows)?)?,
+                    // Nobody ever looks for a row again: it may lie anywhere.
+                    None if chunks % reader.partition().count == reader.partition().index => rows,
+                    None => rows.slice(0, 0),
+                };
+                chunks += 1;
+                self.insert(Epoch::ZERO, &rows)?;
             }
+        }
+        Ok(())
+    }
+
+    /// To whom rows belong, by the columns that they are found by.
+    fn owners(&self, partition: Partition) -> Result<Option<Owners>, Error> {
+        let Some(key) = self.keys.lookup.as_ref().or(self.keys.identity.as_ref()) else {
+            return Ok(None);
+        };
+        let columns = key.columns.clone();
+        let types = columns.iter().map(|&column| self.schema().field(column).data_type().clone()).collect();
+        Ok(Some(Owners { partition, columns, hasher: KeyHasher::new(types)? }))
+    }
+
+    fn restore_own(&mut self, reader: &CheckpointReader<'_>) -> Result<(), Error> {
+        for saved in self.saved_chunks(reader) {
+            let SavedChunk { first, ids, rows, dead } = saved?;
             let births = Births::one(Epoch::ZERO, rows.num_rows());
-            let chunk = Chunk::new(first, ids, rows.with_schema(self.schema().clone())?, births);
-            if let Some(bits) = saved.get(&key(b'd', first)) {
-                let is_dead = |row: &usize| bits.get(row / 8).is_some_and(|byte| byte >> (row % 8) & 1 == 1);
-                for row in (0..chunk.len()).filter(is_dead) {
-                    chunk.kill(row, Epoch::ZERO);
-                    chunk.forget_one();
-                }
+            let chunk = Chunk::new(first, ids, rows, births);
+            for row in dead.iter().flat_map(|dead| dead.values().set_indices()) {
+                chunk.kill(row, Epoch::ZERO);
+                chunk.forget_one();
             }
             self.adopt(chunk)?;
         }
-        if let Some(next) = saved.get(NEXT) {
-            self.next_row = RowId::from_be_bytes(next.try_into().map_err(|_| damaged("the next row id"))?);
+        if let Some(next) = reader.get(NEXT)? {
+            self.next_row = RowId::from_be_bytes(number(&next.into_bytes()?, "the next row id")?);
         }
         Ok(())
+    }
+
+    /// One worker's chunks, in the order of their rows.
+    fn saved_chunks<'a>(&self, reader: &CheckpointReader<'a>) -> impl Iterator<Item = Result<SavedChunk, Error>> + use<'a> {
+        let (reader, rows, schema) = (reader.scoped(&[]), reader.scoped(b"r"), self.schema().clone());
+        rows.iter().map(move |entry| {
+            let (first, rows) = entry?;
+            let first = RowId::from_be_bytes(number(&first, "a chunk's key")?);
+            let rows = rows.into_rows()?;
+            check_types(&schema, &rows).map_err(|_| Error::Damaged("a chunk with other columns".into()))?;
+            let ids = reader.get(&key(b'i', first))?.map(|ids| distances(ids.into_bytes()?)).transpose()?;
+            if rows.num_rows() == 0 || ids.as_ref().is_some_and(|ids| ids.len() != rows.num_rows()) {
+                return Err(Error::Damaged("a chunk without rows, or the ids of another".into()));
+            }
+            let rows = rows.with_schema(schema.clone())?;
+            let bits = reader.get(&key(b'd', first))?.map(|bits| dead(bits.into_bytes()?, rows.num_rows()));
+            Ok(SavedChunk { first, ids, rows, dead: bits.transpose()? })
+        })
     }
 
     fn clear(&mut self) {
@@ -129,11 +200,35 @@ impl Rows {
     }
 }
 
-fn distances(bytes: &[u8]) -> Box<[u32]> {
-    let (each, _) = bytes.as_chunks::<4>();
-    each.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect()
+/// A chunk as it was written.
+struct SavedChunk {
+    first: RowId,
+    ids: Option<Box<[u32]>>,
+    rows: RecordBatch,
+    /// Which rows are dead, if any are.
+    dead: Option<BooleanArray>,
 }
 
+fn number<const N: usize>(bytes: &[u8], what: &str) -> Result<[u8; N], Error> {
+    bytes.try_into().map_err(|_| Error::Damaged(what.to_owned()))
+}
+
+fn distances(bytes: Vec<u8>) -> Result<Box<[u32]>, Error> {
+    let (each, rest) = bytes.as_chunks::<4>();
+    if !rest.is_empty() {
+        return Err(Error::Damaged("the ids of a chunk".into()));
+    }
+    Ok(each.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect())
+}
+
+fn dead(bits: Vec<u8>, rows: usize) -> Result<BooleanArray, Error> {
+    if bits.len() != rows.div_ceil(8) {
+        return Err(Error::Damaged("the dead rows of a chunk".into()));
+    }
+    Ok(BooleanArray::new(BooleanBuffer::new(bits.into(), 0, rows), None))
+}
+
+/// A bit for each row, the lowest first.
 fn dead_bits(chunk: &Chunk) -> Vec<u8> {
     let mut bits = vec![0u8; chunk.len().div_ceil(8)];
     for row in (0..chunk.len()).filter(|&row| chunk.death(row) != Epoch::NEVER) {

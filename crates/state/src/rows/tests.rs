@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::{Identity, Pairs, Rows};
-use crate::{Delta, Saved};
+use crate::checkpoint::{CheckpointReader, CheckpointWriter, Partition, Saved};
 
 mod cost;
 
@@ -207,7 +207,7 @@ impl History {
         let random = StdRng::seed_from_u64(seed);
         let (rows, model) = (History::empty(plan), Model { rows: Vec::new() });
         let mut history = History { random, plan: plan.clone(), rows, model, epoch: 0, next_key: 0 };
-        let mut saved = Saved::default();
+        let saved = Saved::default();
         let mut horizon = 0;
         for epoch in 1..=plan.epochs {
             history.epoch = epoch;
@@ -225,12 +225,10 @@ impl History {
                 history.check(horizon);
             }
             if history.random.random_bool(0.2) {
-                let mut delta = Delta::default();
-                history.rows.checkpoint(&mut delta).expect("saves");
-                saved.apply(delta);
-                let mut restored = History::empty(plan);
-                restored.restore(&saved).expect("restores");
+                history.rows.checkpoint(&CheckpointWriter::new(&saved, Partition::ALL, vec![])).expect("saves");
+                let restored = restored(&saved, plan, Partition::ALL);
                 assert_eq!(scan(&restored, epoch), history.model.at(epoch), "restored at {epoch}");
+                check_divided(&saved, plan, &scan(&restored, epoch), history.random.random_range(2..5));
                 if history.random.random_bool(0.5) {
                     history.rows = restored;
                     horizon = epoch;
@@ -245,6 +243,29 @@ impl History {
         assert!(history.rows.is_empty() && history.rows.chunks().is_empty(), "nothing is left");
         assert!(history.rows.bytes() < 1000, "{} bytes of nothing", history.rows.bytes());
     }
+}
+
+/// What one worker reads of what one has written.
+fn restored(saved: &Saved, plan: &Plan, partition: Partition) -> Rows {
+    let mut rows = History::empty(plan);
+    rows.restore(&CheckpointReader::new(saved, partition, 1, vec![])).expect("restores");
+    rows
+}
+
+/// So many workers divide the rows among them, and give them to one again.
+fn check_divided(saved: &Saved, plan: &Plan, all: &[Row], count: usize) {
+    let mut divided = Vec::new();
+    let by_many = Saved::default();
+    for index in 0..count {
+        let partition = Partition { index, count };
+        let mut part = restored(saved, plan, partition);
+        divided.extend(scan(&part, 0));
+        part.checkpoint(&CheckpointWriter::new(&by_many, partition, vec![])).expect("saves");
+    }
+    assert_eq!(sorted(divided), all);
+    let mut together = History::empty(plan);
+    together.restore(&CheckpointReader::new(&by_many, Partition::ALL, count, vec![])).expect("restores");
+    assert_eq!(scan(&together, 0), all);
 }
 
 /// What the running count of bytes must come to.
