@@ -1,7 +1,7 @@
 //! Each different row once: an aggregate over all columns that computes nothing.
 
 use changes::{ChangeBatch, Epoch};
-use state::{Delta, Saved};
+use state::{CheckpointReader, CheckpointWriter};
 
 use crate::{Aggregate, Fault, Moment, Operator, Output, Port, Progress};
 
@@ -43,12 +43,12 @@ impl Operator for Distinct {
         self.groups.resume(output)
     }
 
-    fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Fault> {
-        self.groups.checkpoint(delta)
+    fn checkpoint(&mut self, writer: &CheckpointWriter<'_>) -> Result<(), Fault> {
+        self.groups.checkpoint(writer)
     }
 
-    fn restore(&mut self, saved: &Saved) -> Result<(), Fault> {
-        self.groups.restore(saved)
+    fn restore(&mut self, reader: &CheckpointReader<'_>) -> Result<(), Fault> {
+        self.groups.restore(reader)
     }
 
     fn state_rows(&self) -> usize {

@@ -18,7 +18,7 @@ use arrow::compute;
 use arrow::datatypes::{Schema, SchemaRef};
 use changes::{Bounds, ChangeBatch, Diffs, Epoch};
 use plan::{JoinKey, JoinKind, Node, Properties};
-use state::{Delta, Identity, Pairs, Probe, Rows, Saved};
+use state::{CheckpointReader, CheckpointWriter, Identity, Pairs, Probe, Rows};
 
 use crate::apply::{apply, unknown_row};
 use crate::{Fault, Moment, Operator, Output, Port, Progress};
@@ -27,6 +27,8 @@ mod residual;
 
 use residual::Residual;
 
+/// What checkpoints call the sides.
+const SIDES: [&[u8]; 2] = [b"l", b"r"];
 /// Changes that are looked up at once at most.
 const PROBE_ROWS_MAX: usize = 16_384;
 
@@ -338,16 +340,16 @@ impl Operator for Join {
         }
     }
 
-    fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Fault> {
-        for (name, side) in (0..).zip(&mut self.sides) {
-            delta.scoped(name, |delta| side.rows.checkpoint(delta))?;
+    fn checkpoint(&mut self, writer: &CheckpointWriter<'_>) -> Result<(), Fault> {
+        for (name, side) in SIDES.iter().zip(&mut self.sides) {
+            side.rows.checkpoint(&writer.scoped(name))?;
         }
         Ok(())
     }
 
-    fn restore(&mut self, saved: &Saved) -> Result<(), Fault> {
-        for (name, side) in (0..).zip(&mut self.sides) {
-            side.rows.restore(&saved.scoped(name))?;
+    fn restore(&mut self, reader: &CheckpointReader<'_>) -> Result<(), Fault> {
+        for (name, side) in SIDES.iter().zip(&mut self.sides) {
+            side.rows.restore(&reader.scoped(name))?;
         }
         Ok(())
     }

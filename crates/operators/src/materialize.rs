@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use changes::{ChangeBatch, Epoch};
-use state::{Delta, Saved, SharedRows};
+use state::{CheckpointReader, CheckpointWriter, SharedRows};
 
 use crate::apply::{apply, unknown_row};
 use crate::{Fault, Moment, Operator, Output, Port, Progress};
@@ -65,12 +65,12 @@ impl Operator for Materialize {
         Ok(Progress::Done)
     }
 
-    fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Fault> {
-        Ok(self.rows.write().checkpoint(delta)?)
+    fn checkpoint(&mut self, writer: &CheckpointWriter<'_>) -> Result<(), Fault> {
+        Ok(self.rows.write().checkpoint(writer)?)
     }
 
-    fn restore(&mut self, saved: &Saved) -> Result<(), Fault> {
-        Ok(self.rows.write().restore(saved)?)
+    fn restore(&mut self, reader: &CheckpointReader<'_>) -> Result<(), Fault> {
+        Ok(self.rows.write().restore(reader)?)
     }
 
     fn state_rows(&self) -> usize {

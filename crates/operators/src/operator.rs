@@ -1,7 +1,7 @@
 //! The seam between relational logic and the engine that drives it.
 
 use changes::{Bounds, ChangeBatch, Epoch, RowError, bytes_of};
-use state::{Delta, Saved};
+use state::{CheckpointReader, CheckpointWriter};
 
 /// Which input of an operator: 0, or 0 and 1 for left and right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,18 +68,19 @@ pub trait Operator {
     /// Writes what changed since the last call (or ever): called between epochs.
     ///
     /// # Errors
-    /// If state cannot be encoded.
-    fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Fault> {
-        let _ = delta;
+    /// If it cannot be written.
+    fn checkpoint(&mut self, writer: &CheckpointWriter<'_>) -> Result<(), Fault> {
+        let _ = writer;
         Ok(())
     }
 
-    /// Makes a new operator what the one was that wrote all the deltas that `saved` holds.
+    /// Makes a new operator what the one was that wrote this, or its part of what others were that another number
+    /// of workers had.
     ///
     /// # Errors
-    /// If `saved` was not written by such an operator.
-    fn restore(&mut self, saved: &Saved) -> Result<(), Fault> {
-        let _ = saved;
+    /// If it cannot be read, or was not written by such an operator.
+    fn restore(&mut self, reader: &CheckpointReader<'_>) -> Result<(), Fault> {
+        let _ = reader;
         Ok(())
     }
 

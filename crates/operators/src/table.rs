@@ -14,7 +14,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use changes::{Bounds, ChangeBatch, Epoch, bytes_of};
 use plan::{Get, Node, Properties, RelationId};
-use state::{Delta, Saved};
+use state::{CheckpointReader, CheckpointWriter, Partition, Saved};
 
 use crate::{Fault, Moment, Operator, Output, Port, Progress};
 
@@ -162,6 +162,34 @@ pub(crate) fn complete(operator: &mut impl Operator, epoch: Epoch, output: &mut 
     output.finish(operator, progress)
 }
 
+/// Writes a checkpoint, as the only worker there is.
+pub(crate) fn save(operator: &mut impl Operator, saved: &Saved) {
+    operator.checkpoint(&CheckpointWriter::new(saved, Partition::ALL, vec![])).expect("saves");
+}
+
+/// Makes an operator what the one was that wrote a checkpoint as the only worker.
+pub(crate) fn restored<O: Operator>(make: impl Fn() -> O, saved: &Saved) -> O {
+    let mut operator = make();
+    operator.restore(&CheckpointReader::new(saved, Partition::ALL, 1, vec![])).expect("restores");
+    operator
+}
+
+/// Divides what a checkpoint holds among `count` workers, and brings it together again: as one that was written
+/// by one worker alone.
+pub(crate) fn divided<O: Operator>(make: impl Fn() -> O, saved: &Saved, count: usize) -> (O, Saved) {
+    let by_many = Saved::default();
+    for index in 0..count {
+        let partition = Partition { index, count };
+        let mut part = make();
+        part.restore(&CheckpointReader::new(saved, partition, 1, vec![])).expect("restores a part");
+        part.checkpoint(&CheckpointWriter::new(&by_many, partition, vec![])).expect("saves a part");
+    }
+    let (mut operator, together) = (make(), Saved::default());
+    operator.restore(&CheckpointReader::new(&by_many, Partition::ALL, count, vec![])).expect("restores all parts");
+    save(&mut operator, &together);
+    (operator, together)
+}
+
 /// Batches of more bytes have their rows counted, not compared.
 const LARGE_BYTES: usize = 500_000;
 
@@ -193,7 +221,7 @@ pub(crate) fn check<O: Operator>(make: impl Fn() -> O, inputs: &[&str], script: 
 
 fn run<O: Operator>(make: &impl Fn() -> O, inputs: &[&str], script: &str, way: Way) {
     let schemas = inputs.iter().map(|columns| schema(columns)).collect::<Vec<_>>();
-    let (mut operator, mut output, mut saved) = (make(), Collected::bounded(way.bounds), Saved::default());
+    let (mut operator, mut output, saved) = (make(), Collected::bounded(way.bounds), Saved::default());
     let mut epoch = Epoch::ZERO;
     let mut pending: Vec<(usize, Vec<(i64, &str)>)> = Vec::new();
     let mut lines = script.lines().map(str::trim).filter(|line| !line.is_empty()).peekable();
@@ -229,12 +257,9 @@ fn run<O: Operator>(make: &impl Fn() -> O, inputs: &[&str], script: &str, way: W
                 }
                 assert_eq!(output.net(), expected, "epoch {epoch}, {way:?}");
                 if way.is_saved {
-                    let mut delta = Delta::default();
-                    operator.checkpoint(&mut delta).expect("saves");
-                    saved.apply(delta);
                     let before = operator.state_rows();
-                    operator = make();
-                    operator.restore(&saved).expect("restores");
+                    save(&mut operator, &saved);
+                    operator = restored(make, &saved);
                     assert_eq!(operator.state_rows(), before, "after epoch {epoch}");
                 }
                 continue;

@@ -10,7 +10,7 @@ use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use arrow::compute;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use arrow::row::{RowConverter, SortField};
-use changes::KeyHasher;
+use changes::{BATCH_ROWS_MAX, KeyHasher, virtual_node};
 
 use crate::Error;
 
@@ -176,7 +176,26 @@ impl Groups {
         Ok(self.converter.convert_rows(groups.iter().map(|&group| parser.parse(self.key(group))))?)
     }
 
-    /// The key of a group as bytes, by which [`Groups::assign_saved`] knows it again.
+    /// By what checkpoints know groups: the virtual node that each key belongs to, then the key as bytes, by
+    /// which [`Groups::assign_saved`] knows it again.
+    ///
+    /// # Errors
+    /// If Arrow cannot form the key columns.
+    ///
+    /// # Panics
+    /// If there is no such group.
+    pub fn saved_keys(&self, groups: &[u32]) -> Result<Vec<Vec<u8>>, Error> {
+        let mut saved = Vec::with_capacity(groups.len());
+        let mut hashes = Vec::new();
+        for portion in groups.chunks(BATCH_ROWS_MAX) {
+            self.hasher.hash(&self.keys(portion)?, portion.len(), &mut hashes)?;
+            let key = |(&group, &hash): (&u32, &u64)| [&[virtual_node(hash)], self.key(group)].concat();
+            saved.extend(portion.iter().zip(&hashes).map(key));
+        }
+        Ok(saved)
+    }
+
+    /// The key of a group as bytes.
     ///
     /// # Panics
     /// If there is no such group.
@@ -185,7 +204,7 @@ impl Groups {
         slice_of(&self.keys, &self.ends, group)
     }
 
-    /// As [`Groups::assign`], with keys that [`Groups::key`] gave.
+    /// As [`Groups::assign`], with keys that [`Groups::saved_keys`] gave, without the node.
     ///
     /// # Errors
     /// If they are of other types.

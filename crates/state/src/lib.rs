@@ -16,9 +16,7 @@ mod shared;
 mod version;
 mod work;
 
-pub use checkpoint::{
-    CheckpointCursor, CheckpointReader, CheckpointSink, CheckpointWriter, Partition, Saved, Value,
-};
+pub use checkpoint::{CheckpointCursor, CheckpointReader, CheckpointSink, CheckpointWriter, Partition, Saved, Value};
 pub use chunk::Chunk;
 pub use error::Error;
 pub use groups::Groups;

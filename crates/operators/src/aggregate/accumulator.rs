@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use changes::Diffs;
 use datafusion::error::DataFusionError;
 use plan::{AggregateCall, AggregateFunction};
-use state::{Delta, Groups, Saved};
+use state::{CheckpointReader, CheckpointWriter, Groups};
 
 use super::count::Count;
 use super::distinct_values::DistinctValues;
@@ -50,14 +50,14 @@ pub(super) trait Accumulator {
     fn load(&mut self, group: u32, bytes: &mut &[u8]) -> Result<(), Fault>;
 
     /// Writes what is kept apart from the groups.
-    fn checkpoint(&mut self, all: &Groups, delta: &mut Delta) -> Result<(), Fault> {
-        let _ = (all, delta);
+    fn checkpoint(&mut self, all: &Groups, writer: &CheckpointWriter<'_>) -> Result<(), Fault> {
+        let _ = (all, writer);
         Ok(())
     }
 
     /// Reads what [`Accumulator::checkpoint`] wrote. All groups are there already.
-    fn restore(&mut self, all: &mut Groups, saved: &Saved) -> Result<(), Fault> {
-        let _ = (all, saved);
+    fn restore(&mut self, all: &mut Groups, reader: &CheckpointReader<'_>) -> Result<(), Fault> {
+        let _ = (all, reader);
         Ok(())
     }
 

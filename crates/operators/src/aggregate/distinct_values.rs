@@ -7,10 +7,10 @@ use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use arrow::compute;
 use arrow::datatypes::{DataType, UInt32Type};
 use arrow::row::{RowConverter, SortField};
-use changes::Diffs;
-use state::{Delta, Groups, Saved};
+use changes::{Bounds, Diffs};
+use state::{CheckpointReader, CheckpointWriter, Groups};
 
-use super::accumulator::{Accumulator, Results, read, read_bytes, write_bytes};
+use super::accumulator::{Accumulator, Results, damaged, read, read_bytes, write_bytes};
 use super::unsaved::Unsaved;
 use crate::Fault;
 
@@ -48,14 +48,9 @@ impl DistinctValues {
     fn compact(&mut self, all: &Groups, renamed: impl Fn(u32) -> u32) -> Result<(), Fault> {
         let is_kept = |pair: &u32| self.counts[*pair as usize] != 0;
         let kept = (0..self.counts.len() as u32).filter(is_kept).collect::<Vec<_>>();
-        let dead = (0..self.counts.len() as u32).filter(|pair| !is_kept(pair)).collect::<Vec<_>>();
-        let mut keys = self.saved_keys(&dead, all)?.into_iter();
-        // Dead pairs are asked for in their order, though not all of them.
-        let mut next = dead.into_iter();
-        self.unsaved.keep(&kept, |pair| {
-            let skipped = next.by_ref().take_while(|dead| *dead != pair).count();
-            keys.nth(skipped).expect("every dead pair has a key")
-        });
+        let mut unsaved = std::mem::take(&mut self.unsaved);
+        unsaved.keep(&kept, |gone| self.saved_keys(gone, all))?;
+        self.unsaved = unsaved;
         let columns = self.pairs.keys(&kept)?;
         let groups = columns[0].as_primitive::<UInt32Type>().unary::<_, UInt32Type>(renamed);
         let types = vec![DataType::UInt32, columns[1].data_type().clone()];
@@ -65,18 +60,44 @@ impl DistinctValues {
         Ok(())
     }
 
-    /// By which checkpoints know pairs: the group's key, then the value.
+    /// By what checkpoints know pairs: the group's virtual node and key, then the value.
     fn saved_keys(&self, pairs: &[u32], all: &Groups) -> Result<Vec<Vec<u8>>, Fault> {
         let columns = self.pairs.keys(pairs)?;
-        let groups = columns[0].as_primitive::<UInt32Type>().values();
+        let groups = all.saved_keys(columns[0].as_primitive::<UInt32Type>().values())?;
         let values = self.format.convert_columns(&columns[1..])?;
-        let key = |(&group, value): (&u32, arrow::row::Row<'_>)| {
-            let mut key = Vec::new();
-            write_bytes(all.key(group), &mut key);
+        let key = |(group, value): (&Vec<u8>, arrow::row::Row<'_>)| {
+            let (node, group) = group.split_first().expect("a saved key begins with its node");
+            let mut key = vec![*node];
+            write_bytes(group, &mut key);
             key.extend_from_slice(value.as_ref());
             key
         };
         Ok(groups.iter().zip(&values).map(key).collect())
+    }
+
+    /// Some pairs that a checkpoint has, of which there is none yet.
+    fn add_saved(
+        &mut self,
+        all: &mut Groups,
+        keys: &[Vec<u8>],
+        counts: &[i64],
+        is_continued: bool,
+    ) -> Result<(), Fault> {
+        let (mut group_keys, mut values) = (Vec::new(), Vec::new());
+        for mut key in keys.iter().map(Vec::as_slice) {
+            group_keys.push(read_bytes(&mut key)?);
+            values.push(key);
+        }
+        let mut groups = Vec::new();
+        all.assign_saved(&group_keys, &mut groups)?;
+        let parser = self.format.parser();
+        let values = self.format.convert_rows(values.iter().map(|value| parser.parse(value)))?;
+        let columns = [Arc::new(UInt32Array::from(groups)) as ArrayRef, values[0].clone()];
+        self.pairs.assign(&columns, counts.len(), &mut self.assigned)?;
+        self.assigned.iter().for_each(|&pair| self.unsaved.restored(pair, is_continued));
+        self.living += counts.len();
+        self.counts.extend(counts);
+        if self.counts.len() == self.pairs.len() { Ok(()) } else { Err(damaged()) }
     }
 }
 
@@ -148,41 +169,38 @@ impl Accumulator for DistinctValues {
         self.accumulator.load(group, bytes)
     }
 
-    fn checkpoint(&mut self, all: &Groups, delta: &mut Delta) -> Result<(), Fault> {
+    fn checkpoint(&mut self, all: &Groups, writer: &CheckpointWriter<'_>) -> Result<(), Fault> {
         for key in self.unsaved.take_gone() {
-            delta.delete(&key);
+            writer.delete(&key)?;
         }
-        let dirty = self.unsaved.take_dirty();
-        for (&pair, key) in dirty.iter().zip(self.saved_keys(&dirty, all)?) {
-            let count = self.counts[pair as usize];
-            if count == 0 {
-                delta.delete(&key);
-                self.unsaved.set_absent(pair);
-            } else {
-                delta.put(&key, count.to_le_bytes().to_vec());
-                self.unsaved.set_saved(pair);
+        for portion in self.unsaved.take_dirty().chunks(Bounds::BATCH.rows) {
+            for (&pair, key) in portion.iter().zip(self.saved_keys(portion, all)?) {
+                let count = self.counts[pair as usize];
+                if count == 0 {
+                    writer.delete(&key)?;
+                    self.unsaved.set_absent(pair);
+                } else {
+                    writer.put(&key, count.to_le_bytes().to_vec())?;
+                    self.unsaved.set_saved(pair);
+                }
             }
         }
         Ok(())
     }
 
-    fn restore(&mut self, all: &mut Groups, saved: &Saved) -> Result<(), Fault> {
-        let (mut group_keys, mut values, mut counts) = (Vec::new(), Vec::new(), Vec::new());
-        for (mut key, mut value) in saved.iter() {
-            group_keys.push(read_bytes(&mut key)?);
-            values.push(key);
-            counts.push(i64::from_le_bytes(read(&mut value)?));
+    fn restore(&mut self, all: &mut Groups, reader: &CheckpointReader<'_>) -> Result<(), Fault> {
+        let (mut keys, mut counts, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for entry in reader.of_own_nodes() {
+            let (key, count) = entry?;
+            bytes += key.len();
+            keys.push(key);
+            counts.push(i64::from_le_bytes(read(&mut count.into_bytes()?.as_slice())?));
+            if keys.len() >= Bounds::BATCH.rows || bytes >= Bounds::BATCH.bytes {
+                self.add_saved(all, &keys, &counts, reader.is_continued())?;
+                (keys, counts, bytes) = Default::default();
+            }
         }
-        let mut groups = Vec::new();
-        all.assign_saved(&group_keys, &mut groups)?;
-        let parser = self.format.parser();
-        let values = self.format.convert_rows(values.iter().map(|value| parser.parse(value)))?;
-        let columns = [Arc::new(UInt32Array::from(groups)) as ArrayRef, values[0].clone()];
-        self.pairs.assign(&columns, counts.len(), &mut self.assigned)?;
-        (0..counts.len() as u32).for_each(|pair| self.unsaved.set_saved(pair));
-        self.living = counts.len();
-        self.counts = counts;
-        Ok(())
+        self.add_saved(all, &keys, &counts, reader.is_continued())
     }
 
     fn values(&self) -> usize {

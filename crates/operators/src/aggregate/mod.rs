@@ -9,7 +9,7 @@ use arrow::compute;
 use arrow::datatypes::SchemaRef;
 use changes::{BATCH_ROWS_MAX, ChangeBatch, Diffs, Epoch};
 use datafusion::error::DataFusionError;
-use state::{Delta, Groups, Saved};
+use state::{CheckpointReader, CheckpointWriter, Groups};
 
 use crate::{Fault, Moment, Operator, Output, Port, Progress};
 
@@ -191,7 +191,7 @@ impl Aggregate {
         for call in &mut self.calls {
             call.accumulator.keep(&kept, &self.groups)?;
         }
-        self.unsaved.keep(&kept, |group| self.groups.key(group).to_vec());
+        self.unsaved.keep(&kept, |gone| Ok(self.groups.saved_keys(gone)?))?;
         self.groups.keep(&kept);
         self.states = kept_of(&self.states, &kept);
         Ok(())
@@ -259,12 +259,12 @@ impl Operator for Aggregate {
         Ok(Progress::Done)
     }
 
-    fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Fault> {
-        self.write_changed(delta)
+    fn checkpoint(&mut self, writer: &CheckpointWriter<'_>) -> Result<(), Fault> {
+        self.write_changed(writer)
     }
 
-    fn restore(&mut self, saved: &Saved) -> Result<(), Fault> {
-        self.read_saved(saved)
+    fn restore(&mut self, reader: &CheckpointReader<'_>) -> Result<(), Fault> {
+        self.read_saved(reader)
     }
 
     fn state_rows(&self) -> usize {

@@ -1,5 +1,7 @@
 //! Which numbered things a checkpoint has yet to write, and which saved ones it has to remove.
 
+use crate::Fault;
+
 const DIRTY: u8 = 1;
 const SAVED: u8 = 2;
 
@@ -34,6 +36,11 @@ impl Unsaved {
         self.flags[place] = SAVED;
     }
 
+    /// This one was read from a checkpoint, with which the next one goes on or not.
+    pub(super) fn restored(&mut self, number: u32, is_continued: bool) {
+        if is_continued { self.set_saved(number) } else { self.mark(number) }
+    }
+
     /// This one is not in the checkpoint, nor needs to be.
     pub(super) fn set_absent(&mut self, number: u32) {
         self.flags[number as usize] = 0;
@@ -54,19 +61,26 @@ impl Unsaved {
         self.flags.len() + size_of_val(self.dirty.as_slice())
     }
 
-    /// Forgets all but `kept`, in ascending order; `kept[i]` becomes `i`. `key` gives the saved
-    /// key of one that is forgotten.
-    pub(super) fn keep(&mut self, kept: &[u32], mut key: impl FnMut(u32) -> Vec<u8>) {
+    /// Forgets all but `kept`, in ascending order; `kept[i]` becomes `i`. `keys` gives the saved
+    /// keys of those that are forgotten.
+    pub(super) fn keep(
+        &mut self,
+        kept: &[u32],
+        keys: impl FnOnce(&[u32]) -> Result<Vec<Vec<u8>>, Fault>,
+    ) -> Result<(), Fault> {
         let flags = std::mem::take(&mut self.flags);
         let mut next = kept.iter().copied().peekable();
+        let mut gone = Vec::new();
         for (number, flag) in (0u32..).zip(&flags) {
             if next.next_if_eq(&number).is_some() {
                 self.flags.push(*flag);
             } else if flag & SAVED != 0 {
-                self.gone.push(key(number));
+                gone.push(number);
             }
         }
+        self.gone.extend(keys(&gone)?);
         let is_dirty = |place: &usize| self.flags[*place] & DIRTY != 0;
         self.dirty = (0..self.flags.len()).filter(is_dirty).map(|place| place as u32).collect();
+        Ok(())
     }
 }

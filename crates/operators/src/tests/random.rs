@@ -10,9 +10,9 @@ use plan::{AggregateCall, AggregateFunction, JoinKey, JoinKind, Properties};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
-use state::{Delta, Saved};
+use state::Saved;
 
-use crate::table::{Collected, LITTLE, batch, complete, feed, get, schema};
+use crate::table::{Collected, LITTLE, batch, complete, divided, feed, get, restored, save, schema};
 use crate::{Aggregate, Join, Operator, Port};
 
 /// Rows as text, and how often each is there.
@@ -111,13 +111,14 @@ fn check<O: Operator>(
         }
         assert_eq!(result, expected(&bags), "seed {seed}, epoch {epoch}");
         if random.random_bool(0.5) {
-            let mut delta = Delta::default();
-            operator.checkpoint(&mut delta).expect("saves");
-            saved.apply(delta);
-            if random.random_bool(0.5) {
-                operator = make();
-                operator.restore(&saved).expect("restores");
+            let held = operator.state_rows();
+            save(&mut operator, &saved);
+            match random.random_range(0..4) {
+                0 | 1 => operator = restored(&make, &saved),
+                2 => (operator, saved) = divided(&make, &saved, random.random_range(2..=3)),
+                _ => {}
             }
+            assert_eq!(operator.state_rows(), held, "seed {seed}, epoch {epoch}");
         }
     }
     if !append_only {

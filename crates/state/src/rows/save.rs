@@ -149,7 +149,10 @@ impl Rows {
     }
 
     /// One worker's chunks, in the order of their rows.
-    fn saved_chunks<'a>(&self, reader: &CheckpointReader<'a>) -> impl Iterator<Item = Result<SavedChunk, Error>> + use<'a> {
+    fn saved_chunks<'a>(
+        &self,
+        reader: &CheckpointReader<'a>,
+    ) -> impl Iterator<Item = Result<SavedChunk, Error>> + use<'a> {
         let (reader, rows, schema) = (reader.scoped(&[]), reader.scoped(b"r"), self.schema().clone());
         rows.iter().map(move |entry| {
             let (first, rows) = entry?;
