@@ -7,7 +7,7 @@
 //!
 //! Its own epochs until then may be more than the clock's; the clock leaps over them when it joins.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
@@ -171,11 +171,7 @@ impl Clock {
         let (spec, after) = (Arc::clone(&backfill.spec), backfill.upto);
         self.tell_all_is_well(&Command::Join { id, after, upto: now, epoch });
         self.publish(epoch);
-        if let Target::Relation(relation) = &spec.target {
-            self.views.insert(id, relation.clone());
-        }
-        let reads = spec.plan.gets().iter().map(|get| get.relation).collect::<HashSet<_>>();
-        self.reads.insert(id, reads);
+        self.follow(&spec);
         self.read_sources();
         self.end_build(id, Ok(()));
     }

@@ -2,12 +2,14 @@
 //!
 //! All workers build the same dataflow from the same plan, in the same order, as timely asks for.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use changes::{ChangeBatch, Epoch, KeyHasher, partition_of};
 use operators::{Aggregate, Distinct, Fault, Filter, Join, Operator, Project, Union};
 use plan::{Node, RelationId};
+use state::Identity;
 use timely::dataflow::operators::{Input as _, Probe};
 use timely::dataflow::{InputHandle, ProbeHandle, Scope};
 use timely::worker::Worker;
@@ -44,6 +46,21 @@ pub(crate) struct Spec {
     pub(crate) memory: Shares,
 }
 
+impl Spec {
+    /// What readers see of it.
+    pub(crate) fn relation(&self) -> Option<&Relation> {
+        match &self.target {
+            Target::Relation(relation) => Some(relation),
+            Target::Blackhole => None,
+        }
+    }
+
+    /// The relations that it reads.
+    pub(crate) fn reads(&self) -> HashSet<RelationId> {
+        self.plan.gets().iter().map(|get| get.relation).collect()
+    }
+}
+
 /// Where an input's changes come from.
 pub(crate) enum Feed {
     /// These columns of a relation's changes.
@@ -61,6 +78,27 @@ pub(crate) struct Built {
     pub(crate) index: usize,
 }
 
+/// How rows of a plan's result are found again.
+pub(crate) fn identity_of(plan: &Node) -> Identity {
+    let properties = plan.properties();
+    match properties.unique {
+        _ if properties.append_only => Identity::AppendOnly,
+        Some(key) => Identity::Key(key),
+        None => Identity::Row,
+    }
+}
+
+/// The columns of a plan's result by whose hash its rows lie on their workers, in the hash's order; none if no
+/// columns say it.
+fn spread_by(node: &Node) -> Option<Vec<usize>> {
+    match node {
+        Node::Filter(filter) => spread_by(&filter.input),
+        Node::Aggregate(aggregate) => Some((0..aggregate.keys.len()).collect()),
+        Node::Distinct(distinct) => Some((0..distinct.input.schema().fields().len()).collect()),
+        Node::Project(_) | Node::Get(_) | Node::Constant(_) | Node::Union(_) | Node::Join(_) => None,
+    }
+}
+
 /// Builds `spec` on this worker; its first epoch is `first`.
 pub(crate) fn build(worker: &mut Worker, spec: &Spec, first: Epoch) -> Result<Built, Fault> {
     let index = worker.next_dataflow_index();
@@ -73,7 +111,11 @@ pub(crate) fn build(worker: &mut Worker, spec: &Spec, first: Epoch) -> Result<Bu
             Target::Relation(relation) => Box::new(Publish::new(relation, worker_index)),
             Target::Blackhole => Box::new(Blackhole::new(Arc::clone(&spec.counters))),
         };
-        let stream = builder.place("target", last, vec![(stream, Route::Local)]);
+        let route = match spec.target {
+            Target::Relation(_) => builder.to_owner(&spec.plan)?,
+            Target::Blackhole => Route::Local,
+        };
+        let stream = builder.place("target", last, vec![(stream, route)]);
         let probe = ProbeHandle::new();
         let _ = stream.changes.probe_with(&probe);
         Ok(Built { inputs: builder.inputs, operators: builder.operators, probe, index })
@@ -151,6 +193,20 @@ impl<'scope> Builder<'_, 'scope> {
         let stream = connect(name, &operator, inputs, self.first, Arc::clone(&self.spec.counters));
         self.operators.push(operator);
         stream
+    }
+
+    /// To the worker that owns a row of the result, which is where its retraction must come too, whatever the
+    /// number of workers is. Rows that are never retracted may lie anywhere.
+    fn to_owner(&self, plan: &Node) -> Result<Route, Fault> {
+        let columns = match identity_of(plan) {
+            Identity::AppendOnly => return Ok(Route::Local),
+            Identity::Key(key) => key,
+            Identity::Row => (0..plan.schema().fields().len()).collect(),
+        };
+        if spread_by(plan).as_ref() == Some(&columns) {
+            return Ok(Route::Local);
+        }
+        self.by_key(plan.schema(), &columns)
     }
 
     fn by_key(&self, schema: &SchemaRef, columns: &[usize]) -> Result<Route, Fault> {

@@ -20,6 +20,7 @@ use tokio::sync::watch;
 
 use crate::backfill::{Backfill, Builds};
 use crate::build::Spec;
+use crate::checkpoint::{self, Checkpoint, Sink};
 use crate::relation::{Now, Relation};
 use crate::runtime::Write;
 use crate::sources::Sources;
@@ -49,8 +50,15 @@ pub(crate) enum Request {
     Commit { writes: Vec<Write>, reply: Reply<Result<Epoch, CommitError>> },
     /// Answer when every source that is read and has an end has been read to its end.
     Flush { reply: Reply<Epoch> },
-    /// Save and rebuild all operators.
-    Rebuild { reply: Reply<Result<(), Error>> },
+    /// Write a checkpoint. The answer is its epoch.
+    Checkpoint { sink: Sink, reply: Reply<Result<Epoch, Error>> },
+    /// Tables and sources as they were, and dataflows that go on with what a checkpoint has of them.
+    Restore {
+        checkpoint: Checkpoint,
+        inputs: Vec<Relation>,
+        dataflows: Vec<Arc<Spec>>,
+        reply: Reply<Result<(), Error>>,
+    },
     /// Count what operators remember.
     Count { reply: SyncSender<()> },
     /// A source has something.
@@ -83,6 +91,8 @@ pub(crate) struct Clock {
     pub(crate) channels: Channels,
     sources: Sources,
     flushes: Vec<Reply<Epoch>>,
+    /// What was dropped since the last checkpoint.
+    dropped: Vec<RelationId>,
 }
 
 impl Clock {
@@ -97,6 +107,7 @@ impl Clock {
             sources: Sources::new(budget, channels.wake.clone()),
             channels,
             flushes: Vec::new(),
+            dropped: Vec::new(),
         }
     }
 
@@ -128,8 +139,7 @@ impl Clock {
         // A reply that nobody waits for any more is no failure, here and below.
         match request {
             Request::Declare { relation, reply } => {
-                self.tell_all_is_well(&Command::Declare(relation.clone()));
-                self.tables.declare(relation);
+                self.declare(relation);
                 let _ = reply.send(());
             }
             Request::Build { spec, reply } => self.build(spec, reply),
@@ -139,11 +149,9 @@ impl Clock {
                 let _ = reply.send(());
             }
             Request::Flush { reply } => self.flushes.push(reply),
-            Request::Rebuild { reply } => {
-                let epoch = self.now.get().next();
-                let result = self.tell(&Command::Rebuild { epoch });
-                self.publish(epoch);
-                let _ = reply.send(result.map(|_| ()));
+            Request::Checkpoint { sink, reply } => _ = reply.send(self.checkpoint(&sink)),
+            Request::Restore { checkpoint, inputs, dataflows, reply } => {
+                let _ = reply.send(self.restore(checkpoint, inputs, &dataflows));
             }
             Request::Count { reply } => {
                 self.tell_all_is_well(&Command::Count);
@@ -198,12 +206,51 @@ impl Clock {
         self.views.retain(|id, _| !ids.contains(id));
         self.read_sources();
         self.tables.forget(ids);
+        self.dropped.extend(ids);
     }
 
     /// Starts sources that somebody reads, and stops those that nobody reads any more.
     pub(crate) fn read_sources(&mut self) {
         let read = self.reads.values().flatten().copied().collect::<HashSet<_>>();
         self.sources.read_only(&read, &self.tables, self.now.get());
+    }
+
+    /// Writes a checkpoint of the last closed epoch. What is being built is not in it.
+    fn checkpoint(&mut self, sink: &Sink) -> Result<Epoch, Error> {
+        let epoch = self.now.get();
+        for id in self.dropped.drain(..) {
+            checkpoint::forget(sink.as_ref(), id)?;
+        }
+        checkpoint::write_inputs(sink.as_ref(), epoch, self.channels.workers.len(), self.tables.relations())?;
+        self.tell(&Command::Checkpoint(Arc::clone(sink)))?;
+        Ok(epoch)
+    }
+
+    /// Has tables, sources and dataflows go on from a checkpoint.
+    fn restore(&mut self, checkpoint: Checkpoint, inputs: Vec<Relation>, dataflows: &[Arc<Spec>]) -> Result<(), Error> {
+        for relation in inputs {
+            self.declare(relation);
+        }
+        let epoch = self.now.get().next();
+        let specs = Arc::new(dataflows.to_vec());
+        self.tell(&Command::Restore { specs, checkpoint, epoch })?;
+        self.publish(epoch);
+        dataflows.iter().for_each(|spec| self.follow(spec));
+        self.read_sources();
+        Ok(())
+    }
+
+    fn declare(&mut self, relation: Relation) {
+        self.tell_all_is_well(&Command::Declare(relation.clone()));
+        self.tables.declare(relation);
+    }
+
+    /// Notes that a dataflow follows the clock from now on.
+    pub(crate) fn follow(&mut self, spec: &Spec) {
+        if let Some(relation) = spec.relation() {
+            self.views.insert(spec.id, relation.clone());
+        }
+        self.reads.insert(spec.id, spec.reads());
     }
 
     fn answer_flushes(&mut self) {

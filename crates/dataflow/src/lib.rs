@@ -2,7 +2,8 @@
 //!
 //! Read in this order: `runtime` (what others call), `clock` (one thread closes epochs),
 //! `transaction` (what is written), `worker` (N threads follow), `build` (plan to operators),
-//! `backfill` and `half_built` (how a dataflow comes to be beside everything else), `adapter` (an
+//! `backfill` and `half_built` (how a dataflow comes to be beside everything else), `checkpoint` (how it
+//! comes to be again), `adapter` (an
 //! operator in timely), `exchange` (rows to the worker that owns their key), `relation` (what is
 //! published), `sources` and `source` (input). No other crate knows timely.
 
@@ -11,6 +12,7 @@ mod runtime;
 mod adapter;
 mod backfill;
 mod build;
+mod checkpoint;
 mod clock;
 mod error;
 mod exchange;
@@ -27,6 +29,7 @@ mod transaction;
 mod worker;
 
 pub use backfill::BuildProgress;
+pub use checkpoint::{Checkpoint, Restoring, own_key};
 pub use error::{CommitError, Error};
 pub use relation::{Hold, Relation};
 pub use runtime::{Build, Config, PORTION_ROWS, Runtime, Write};

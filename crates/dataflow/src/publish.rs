@@ -2,7 +2,7 @@
 
 use changes::{ChangeBatch, Epoch};
 use operators::{Fault, Materialize, Moment, Operator, Output, Port, Progress};
-use state::{Delta, Saved};
+use state::{CheckpointReader, CheckpointWriter};
 
 use crate::relation::Relation;
 
@@ -42,12 +42,12 @@ impl Operator for Publish {
         self.rows.resume(output)
     }
 
-    fn checkpoint(&mut self, delta: &mut Delta) -> Result<(), Fault> {
-        self.rows.checkpoint(delta)
+    fn checkpoint(&mut self, writer: &CheckpointWriter<'_>) -> Result<(), Fault> {
+        self.rows.checkpoint(writer)
     }
 
-    fn restore(&mut self, saved: &Saved) -> Result<(), Fault> {
-        self.rows.restore(saved)
+    fn restore(&mut self, reader: &CheckpointReader<'_>) -> Result<(), Fault> {
+        self.rows.restore(reader)
     }
 
     fn state_rows(&self) -> usize {

@@ -12,11 +12,11 @@ use connectors::Source;
 use futures::channel::oneshot;
 use parking_lot::Mutex;
 use plan::{Node, RelationId};
-use state::{Budget, Holds, Identity, Owner, Rows, SharedRows};
+use state::{Budget, CheckpointSink, Holds, Identity, Owner, Rows, SharedRows};
 use tokio::sync::watch;
 
 use crate::backfill::{BuildProgress, Builds};
-use crate::build::{Spec, Target};
+use crate::build::{self, Spec, Target};
 use crate::clock::{self, Clock, Request};
 use crate::memory::Shares;
 use crate::relation::{Hold, Now, Parts, Relation};
@@ -83,13 +83,21 @@ impl Runtime {
     /// # Errors
     /// If threads cannot be had.
     pub fn start(config: &Config) -> Result<Runtime, Error> {
+        Runtime::start_at(config, Epoch::ZERO)
+    }
+
+    /// As [`Runtime::start`], at the epoch of a checkpoint: see [`crate::Restoring`].
+    ///
+    /// # Errors
+    /// As [`Runtime::start`].
+    pub fn start_at(config: &Config, epoch: Epoch) -> Result<Runtime, Error> {
         panics::remember_locations();
         let workers = config.workers.max(1);
         let (commands, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| channel()).unzip();
         let (done, all_done) = channel();
         let (requests, received) = channel();
-        let (publish, published) = watch::channel(Epoch::ZERO);
-        let now = Now::new(Epoch::ZERO);
+        let (publish, published) = watch::channel(epoch);
+        let now = Now::new(epoch);
         let cpu = Arc::new(Mutex::new(vec![Duration::ZERO; workers]));
         let channels = |commands| worker::Channels { commands, done: done.clone(), clock: requests.clone() };
         let timely_thread = start_workers(receivers.into_iter().map(channels).collect(), config.portion_rows)?;
@@ -155,9 +163,20 @@ impl Runtime {
         schema: SchemaRef,
         key: Option<Vec<usize>>,
     ) -> Result<Relation, Error> {
-        let relation = self.relation(id, name, schema, identity_of(key.as_deref()), key, None)?;
+        let relation = self.table(id, name, schema, key)?;
         self.declare(&relation).await?;
         Ok(relation)
+    }
+
+    /// A table that nobody knows yet.
+    pub(crate) fn table(
+        &self,
+        id: RelationId,
+        name: &str,
+        schema: SchemaRef,
+        key: Option<Vec<usize>>,
+    ) -> Result<Relation, Error> {
+        self.relation(id, name, schema, identity_of(key.as_deref()), key, None)
     }
 
     /// A source. It is read from when the first view does.
@@ -165,9 +184,14 @@ impl Runtime {
     /// # Errors
     /// If the server is shutting down.
     pub async fn create_source(&self, id: RelationId, name: &str, source: Arc<dyn Source>) -> Result<Relation, Error> {
-        let relation = self.relation(id, name, source.schema(), Identity::AppendOnly, None, Some(source))?;
+        let relation = self.source(id, name, source)?;
         self.declare(&relation).await?;
         Ok(relation)
+    }
+
+    /// A source that nobody knows yet.
+    pub(crate) fn source(&self, id: RelationId, name: &str, source: Arc<dyn Source>) -> Result<Relation, Error> {
+        self.relation(id, name, source.schema(), Identity::AppendOnly, None, Some(source))
     }
 
     /// Begins to build a materialized view, beside everything else. It can be read when the build is
@@ -176,15 +200,17 @@ impl Runtime {
     /// # Errors
     /// If a column's type cannot be kept, or the server is shutting down.
     pub fn build_view(&self, id: RelationId, name: &str, plan: Node) -> Result<Build<Relation>, Error> {
-        let properties = plan.properties();
-        let identity = match &properties.unique {
-            _ if properties.append_only => Identity::AppendOnly,
-            Some(key) => Identity::Key(key.clone()),
-            None => Identity::Row,
-        };
+        let (relation, spec) = self.view(id, name, plan)?;
+        self.build(spec, relation)
+    }
+
+    /// A view that nobody knows yet, and how it is built.
+    pub(crate) fn view(&self, id: RelationId, name: &str, plan: Node) -> Result<(Relation, Spec), Error> {
+        let identity = build::identity_of(&plan);
         let relation = self.relation(id, name, Arc::clone(plan.schema()), identity, None, None)?;
         let counters = Arc::clone(relation.counters());
-        self.build(id, name, plan, Target::Relation(relation.clone()), counters, relation)
+        let spec = self.spec(id, name, plan, Target::Relation(relation.clone()), counters);
+        Ok((relation, spec))
     }
 
     /// Begins to build a dataflow whose changes are counted and dropped.
@@ -192,9 +218,14 @@ impl Runtime {
     /// # Errors
     /// If the server is shutting down.
     pub fn build_sink(&self, id: RelationId, name: &str, plan: Node) -> Result<Build<()>, Error> {
+        self.build(self.sink(id, name, plan), ())
+    }
+
+    /// How a sink is built that nobody knows yet.
+    pub(crate) fn sink(&self, id: RelationId, name: &str, plan: Node) -> Spec {
         let counters = Arc::new(Counters::new(name, self.0.workers));
         self.0.counted.lock().push(Counted { id, counters: Arc::clone(&counters), relation: None });
-        self.build(id, name, plan, Target::Blackhole, counters, ())
+        self.spec(id, name, plan, Target::Blackhole, counters)
     }
 
     /// A materialized view. Returns when it holds all that its inputs hold, and can be read. If the
@@ -249,13 +280,12 @@ impl Runtime {
         self.ask(|reply| Request::Flush { reply }).await
     }
 
-    /// Saves the state of all operators, throws it away, and builds them again from what was
-    /// saved: what a restart does, without the disk. For tests.
+    /// Writes what changed since the last checkpoint, or all if there was none. Returns the epoch of the cut.
     ///
     /// # Errors
-    /// If state could not be saved or restored.
-    pub async fn checkpoint_and_rebuild(&self) -> Result<(), Error> {
-        self.ask(|reply| Request::Rebuild { reply }).await?
+    /// If it could not be written. What is written then is not a checkpoint, and must be begun anew.
+    pub async fn checkpoint(&self, sink: Arc<dyn CheckpointSink>) -> Result<Epoch, Error> {
+        self.ask(|reply| Request::Checkpoint { sink, reply }).await?
     }
 
     /// What has been counted so far, and what operators remember now: waits for the epoch in progress.
@@ -284,19 +314,14 @@ impl Runtime {
         }
     }
 
-    fn build<T>(
-        &self,
-        id: RelationId,
-        name: &str,
-        plan: Node,
-        target: Target,
-        counters: Arc<Counters>,
-        made: T,
-    ) -> Result<Build<T>, Error> {
+    fn spec(&self, id: RelationId, name: &str, plan: Node, target: Target, counters: Arc<Counters>) -> Spec {
         let memory = Shares::new(self.0.budget.open(Owner::Operators, name), self.0.workers);
-        let spec = Spec { id, name: name.to_owned(), plan, target, counters, memory };
+        Spec { id, name: name.to_owned(), plan, target, counters, memory }
+    }
+
+    fn build<T>(&self, spec: Spec, made: T) -> Result<Build<T>, Error> {
         let (reply, answer) = oneshot::channel();
-        let build = Build { made, answer, unfinished: Unfinished { runtime: self.clone(), id: Some(id) } };
+        let build = Build { made, answer, unfinished: Unfinished { runtime: self.clone(), id: Some(spec.id) } };
         self.0.requests.send(Request::Build { spec: Arc::new(spec), reply }).map_err(|_| Error::Closed)?;
         Ok(build)
     }
@@ -336,7 +361,7 @@ impl Runtime {
         self.0.counted.lock().retain(|counted| !ids.contains(&counted.id));
     }
 
-    async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Error> {
+    pub(crate) async fn ask<T>(&self, request: impl FnOnce(oneshot::Sender<T>) -> Request) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         self.0.requests.send(request(reply)).map_err(|_| Error::Closed)?;
         answer.await.map_err(|_| Error::Closed)

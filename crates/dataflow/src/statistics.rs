@@ -57,6 +57,16 @@ impl Counters {
         }
     }
 
+    /// Row errors that stand.
+    pub(crate) fn errors(&self) -> i64 {
+        self.errors.load(Ordering::Relaxed)
+    }
+
+    /// Row errors that stood when a checkpoint was taken.
+    pub(crate) fn set_errors(&self, errors: i64) {
+        self.errors.store(errors, Ordering::Relaxed);
+    }
+
     /// Counts changes that went out of a sink.
     pub(crate) fn sent(&self, changes: u64) {
         self.sent.fetch_add(changes, Ordering::Relaxed);
@@ -80,7 +90,7 @@ impl Counters {
         RelationStatistics {
             id,
             rows,
-            errors: self.errors.load(Ordering::Relaxed),
+            errors: self.errors(),
             sent: self.sent.load(Ordering::Relaxed),
             taken: self.taken.load(Ordering::Relaxed),
             scanned: self.scanned.load(Ordering::Relaxed),

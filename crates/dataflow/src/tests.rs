@@ -1,6 +1,6 @@
 //! The seam proved: a join and an aggregate over random changes, on one worker and on two, with
-//! views over views, views created late, transactions that fail, and operators rebuilt from what
-//! they saved. Expected results are computed from the tables' rows by plain loops.
+//! views over views, views created late, transactions that fail, and everything started again from what it
+//! saved, also by other numbers of workers. Expected results are computed from the tables' rows by plain loops.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use plan::{
 };
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use state::Budget;
+use state::{Budget, Saved};
 
-use crate::{CommitError, Config, Error, Relation, Runtime, Write};
+use crate::{Checkpoint, CommitError, Config, Error, Relation, Restoring, Runtime, Write};
 
 mod epochs;
 mod sources;
@@ -118,76 +118,145 @@ fn expected_aggregate(joined: &[Row]) -> Vec<Row> {
 
 /// A runtime that fills new dataflows in tiny portions.
 fn start(workers: usize) -> Runtime {
-    let config = Config { workers, budget: Budget::new(usize::MAX), portion_rows: 3 };
-    Runtime::start(&config).expect("threads can be had")
+    Runtime::start(&config(workers)).expect("threads can be had")
+}
+
+fn config(workers: usize) -> Config {
+    Config { workers, budget: Budget::new(usize::MAX), portion_rows: 3 }
+}
+
+/// The tables and views of a run.
+struct World {
+    workers: usize,
+    runtime: Runtime,
+    tables: [Relation; 2],
+    /// Those that there are so far.
+    views: Vec<Relation>,
+    /// The checkpoints of as many workers so far.
+    saved: Arc<Saved>,
+}
+
+const KEYS: [Option<usize>; 2] = [Some(0), None];
+
+fn table_schemas() -> [SchemaRef; 2] {
+    [schema(&["a", "b"]), schema(&["c", "d"])]
+}
+
+fn view(place: usize) -> (RelationId, &'static str, Node) {
+    match place {
+        0 => (JOINED, "joined", join()),
+        1 => (COUNTED, "counted", aggregate()),
+        _ => (LARGE, "large", filter()),
+    }
+}
+
+impl World {
+    async fn start(workers: usize) -> World {
+        let runtime = start(workers);
+        let [left, right] = table_schemas();
+        let tables = [
+            runtime.create_table(LEFT, "l", left, KEYS[0].map(|key| vec![key])).await.expect("a table"),
+            runtime.create_table(RIGHT, "r", right, KEYS[1].map(|key| vec![key])).await.expect("a table"),
+        ];
+        World { workers, runtime, tables, views: Vec::new(), saved: Arc::default() }
+    }
+
+    async fn add_view(&mut self) {
+        let (id, name, plan) = view(self.views.len());
+        self.views.push(self.runtime.create_view(id, name, plan).await.expect("a view"));
+    }
+
+    /// Stops, and starts with what was saved, and `workers`.
+    async fn restart(self, workers: usize) -> World {
+        let World { workers: before, runtime, views, saved, .. } = self;
+        let at = runtime.checkpoint(Arc::clone(&saved) as _).await.expect("memory takes it");
+        runtime.shutdown();
+        let checkpoint = Checkpoint::open(Arc::clone(&saved) as _).expect("it is whole").expect("it was written");
+        assert_eq!(checkpoint.epoch(), at);
+        let runtime = Runtime::start_at(&config(workers), at).expect("threads can be had");
+        let mut restoring = Restoring::new(&runtime, checkpoint);
+        let [left, right] = table_schemas();
+        let tables = [
+            restoring.table(LEFT, "l", left, KEYS[0].map(|key| vec![key])).expect("it was saved"),
+            restoring.table(RIGHT, "r", right, KEYS[1].map(|key| vec![key])).expect("it was saved"),
+        ];
+        let views = (0..views.len()).map(|place| {
+            let (id, name, plan) = view(place);
+            restoring.view(id, name, plan).expect("it was saved")
+        });
+        let views = views.collect();
+        restoring.finish().await.expect("operators restore what they saved");
+        // What another number of workers has saved is not gone on with.
+        let saved = if workers == before { saved } else { Arc::default() };
+        World { workers, runtime, tables, views, saved }
+    }
 }
 
 async fn run(workers: usize, seed: u64) {
-    let runtime = start(workers);
+    let mut world = World::start(workers).await;
     let mut random = StdRng::seed_from_u64(seed);
-    let (left_schema, right_schema) = (schema(&["a", "b"]), schema(&["c", "d"]));
-    let left = runtime.create_table(LEFT, "l", Arc::clone(&left_schema), Some(vec![0])).await.expect("a table");
-    let right = runtime.create_table(RIGHT, "r", Arc::clone(&right_schema), None).await.expect("a table");
+    let schemas = table_schemas();
     let mut rows = [Vec::<Row>::new(), Vec::new()];
     let mut next_key = 0;
-    let (mut joined, mut counted, mut large) = (None, None, None);
     for step in 0..60 {
         // Views come when there is something to start from, each over the one before.
-        match step {
-            10 => joined = Some(runtime.create_view(JOINED, "joined", join()).await.expect("a view")),
-            20 => counted = Some(runtime.create_view(COUNTED, "counted", aggregate()).await.expect("a view")),
-            30 => large = Some(runtime.create_view(LARGE, "large", filter()).await.expect("a view")),
-            _ => {}
+        if [10, 20, 30].contains(&step) {
+            world.add_view().await;
         }
         let before = rows.clone();
-        let hold = runtime.hold();
-        let writes =
-            [(LEFT, &left_schema), (RIGHT, &right_schema)].into_iter().enumerate().map(|(side, (table, schema))| {
-                let rows = &mut rows[side];
-                let deleted = (0..rows.len()).filter(|_| random.random_bool(0.2)).rev().collect::<Vec<_>>();
-                let deleted = deleted.into_iter().map(|index| rows.swap_remove(index)).collect::<Vec<_>>();
-                let inserted = (0..random.random_range(0..8)).map(|_| {
-                    next_key += 1;
-                    if side == 0 {
-                        vec![next_key, random.random_range(0..6)]
-                    } else {
-                        vec![random.random_range(0..6), random.random_range(0..100)]
-                    }
-                });
-                let inserted = inserted.collect::<Vec<_>>();
-                rows.extend(inserted.iter().cloned());
-                Write { table, deletes: vec![batch(schema, &deleted)], inserts: vec![batch(schema, &inserted)] }
+        let hold = world.runtime.hold();
+        let writes = [LEFT, RIGHT].into_iter().zip(&schemas).enumerate().map(|(side, (table, schema))| {
+            let rows = &mut rows[side];
+            let deleted = (0..rows.len()).filter(|_| random.random_bool(0.2)).rev().collect::<Vec<_>>();
+            let deleted = deleted.into_iter().map(|index| rows.swap_remove(index)).collect::<Vec<_>>();
+            let inserted = (0..random.random_range(0..8)).map(|_| {
+                next_key += 1;
+                if side == 0 {
+                    vec![next_key, random.random_range(0..6)]
+                } else {
+                    vec![random.random_range(0..6), random.random_range(0..100)]
+                }
             });
-        let epoch = runtime.commit(writes.collect()).await.expect("nobody else writes");
+            let inserted = inserted.collect::<Vec<_>>();
+            rows.extend(inserted.iter().cloned());
+            Write { table, deletes: vec![batch(schema, &deleted)], inserts: vec![batch(schema, &inserted)] }
+        });
+        let epoch = world.runtime.commit(writes.collect()).await.expect("nobody else writes");
+        let context = format!("seed {seed}, {} workers, step {step}", world.workers);
+        check(&world, &rows, epoch, &context);
+        // Whoever still reads the epoch before sees it unchanged.
+        assert_eq!(read(&world.tables[0], hold.epoch()), sorted(before[0].clone()), "{context}");
+        drop(hold);
         if step % 7 == 3 {
-            runtime.checkpoint_and_rebuild().await.expect("operators save what they restore");
-        }
-        let context = format!("seed {seed}, {workers} workers, step {step}");
-        for at in [epoch, runtime.now()] {
-            assert_eq!(read(&left, at), sorted(rows[0].clone()), "{context}");
-            assert_eq!(read(&right, at), sorted(rows[1].clone()), "{context}");
-            let of_join = expected_join(&rows[0], &rows[1]);
-            let of_aggregate = expected_aggregate(&of_join);
-            let of_filter = of_aggregate.iter().filter(|row| row[1] > 2).cloned().collect::<Vec<_>>();
-            // A rebuilt relation was always there, as far as readers can see.
-            let views = [(&joined, of_join), (&counted, of_aggregate), (&large, of_filter)];
-            for (view, expected) in views.iter().filter_map(|(view, rows)| view.as_ref().map(|view| (view, rows))) {
-                assert_eq!(&read(view, at), expected, "{context}, {}", view.id());
+            let workers = if step % 2 == 0 { world.workers } else { random.random_range(1..=3) };
+            world = world.restart(workers).await;
+            // A restored relation was always there, as far as readers can see.
+            for at in [epoch, world.runtime.now()] {
+                check(&world, &rows, at, &format!("{context}, restored by {workers}"));
             }
         }
-        // Whoever still reads the epoch before sees it unchanged.
-        assert_eq!(read(&left, hold.epoch()), sorted(before[0].clone()), "{context}");
-        drop(hold);
-        refuse_conflicts(&runtime, &left_schema, &rows[0], next_key).await;
+        refuse_conflicts(&world.runtime, &schemas[0], &rows[0], next_key).await;
     }
-    let all = [(LEFT, &left_schema), (RIGHT, &right_schema)].into_iter().zip(&rows);
+    let all = [LEFT, RIGHT].into_iter().zip(&schemas).zip(&rows);
     let writes =
         all.map(|((table, schema), rows)| Write { table, deletes: vec![batch(schema, rows)], inserts: vec![] });
-    runtime.commit(writes.collect()).await.expect("all of it is there");
-    for statistics in runtime.statistics().relations {
+    world.runtime.commit(writes.collect()).await.expect("all of it is there");
+    for statistics in world.runtime.statistics().relations {
         assert_eq!((statistics.rows, statistics.state_rows), (0, 0), "seed {seed}, {}", statistics.id);
     }
-    runtime.shutdown();
+    world.runtime.shutdown();
+}
+
+fn check(world: &World, rows: &[Vec<Row>; 2], at: Epoch, context: &str) {
+    for (table, rows) in world.tables.iter().zip(rows) {
+        assert_eq!(read(table, at), sorted(rows.clone()), "{context}");
+    }
+    let of_join = expected_join(&rows[0], &rows[1]);
+    let of_aggregate = expected_aggregate(&of_join);
+    let of_filter = of_aggregate.iter().filter(|row| row[1] > 2).cloned().collect::<Vec<_>>();
+    for (view, expected) in world.views.iter().zip([of_join, of_aggregate, of_filter]) {
+        assert_eq!(read(view, at), expected, "{context}, {}", view.id());
+    }
 }
 
 /// A transaction that cannot be applied changes nothing, not even with what could be.

@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use changes::{BATCH_ROWS_MAX, ChangeBatch, Epoch};
 use plan::RelationId;
-use state::{Delta, Saved};
+use state::Partition;
 use timely::worker::Worker;
 
 use crate::backfill::Progress;
 use crate::build::{self, Built, Feed, Spec, Target};
+use crate::checkpoint::{self, Checkpoint, Sink};
 use crate::clock::Request;
 use crate::half_built::{HalfBuilt, Replays, Turn};
 use crate::relation::Relation;
@@ -44,8 +45,10 @@ pub(crate) enum Command {
     Advance { epoch: Epoch, changed: Arc<HashSet<RelationId>> },
     /// End dataflows and forget relations.
     Drop(Arc<Vec<RelationId>>),
-    /// Save all operators, throw them away, and build them again from what was saved.
-    Rebuild { epoch: Epoch },
+    /// Write what changed in dataflows that follow the clock.
+    Checkpoint(Sink),
+    /// Build dataflows that go on with what a checkpoint has of them, and follow the clock after `epoch`.
+    Restore { specs: Arc<Vec<Arc<Spec>>>, checkpoint: Checkpoint, epoch: Epoch },
     /// Count what the operators remember.
     Count,
 }
@@ -133,7 +136,6 @@ pub(crate) struct Dataflow {
     reads: HashSet<RelationId>,
     /// One more than the highest of those that it reads; tables and sources are 0.
     level: usize,
-    saved: Vec<Saved>,
 }
 
 impl Driver {
@@ -165,7 +167,10 @@ impl Driver {
             Command::Join { id, after, upto, epoch } => self.join(worker, id, after, upto, epoch),
             Command::Advance { epoch, changed } => return Ok(self.advance(worker, epoch, &changed)),
             Command::Drop(ids) => self.drop(worker, &ids),
-            Command::Rebuild { epoch } => self.rebuild(worker, epoch)?,
+            Command::Checkpoint(sink) => self.checkpoint(worker, &sink)?,
+            Command::Restore { specs, checkpoint, epoch } => {
+                specs.iter().try_for_each(|spec| self.restore(worker, spec, &checkpoint, epoch))?;
+            }
             Command::Count => self.dataflows.values().for_each(|dataflow| dataflow.count_state(self.index)),
         }
         Ok(Vec::new())
@@ -200,7 +205,12 @@ impl Driver {
     fn join(&mut self, worker: &mut Worker, id: RelationId, after: Epoch, upto: Epoch, epoch: Epoch) {
         let mut half_built = self.half_built.remove(&id).expect("the clock knows what is half built");
         half_built.catch_up(self.index, &self.relations, after, upto);
-        let mut dataflow = half_built.join(worker, epoch);
+        let dataflow = half_built.join(worker, epoch);
+        self.follow_clock(id, dataflow);
+    }
+
+    /// Adds a dataflow that is through with all epochs so far.
+    fn follow_clock(&mut self, id: RelationId, mut dataflow: Dataflow) {
         let level_of = |id: &RelationId| self.dataflows.get(id).map_or(0, |dataflow| dataflow.level);
         dataflow.level = 1 + dataflow.reads.iter().map(level_of).max().unwrap_or(0);
         for (feed, _) in &dataflow.built.inputs {
@@ -326,25 +336,31 @@ impl Driver {
         *readers = left;
     }
 
-    fn rebuild(&mut self, worker: &mut Worker, epoch: Epoch) -> Result<(), Error> {
-        let ids = self.dataflows.keys().copied().collect::<Vec<_>>();
-        for id in ids {
-            let dataflow = self.dataflows.get_mut(&id).expect("it was there a moment ago");
-            let operators = &dataflow.built.operators;
-            dataflow.saved.resize_with(operators.len(), Saved::default);
-            for (operator, saved) in operators.iter().zip(&mut dataflow.saved) {
-                let mut delta = Delta::default();
-                operator.borrow_mut().checkpoint(&mut delta)?;
-                saved.apply(delta);
-            }
-            worker.drop_dataflow(dataflow.built.index);
-            dataflow.built = build::build(worker, &dataflow.spec, epoch)?;
-            for (operator, saved) in dataflow.built.operators.iter().zip(&dataflow.saved) {
-                operator.borrow_mut().restore(saved)?;
-            }
-            dataflow.advance_to(epoch.next().0);
-            self.settle(worker, &[id], epoch);
+    fn checkpoint(&self, worker: &Worker, sink: &Sink) -> Result<(), Error> {
+        let partition = Partition { index: worker.index(), count: worker.peers() };
+        let mut dataflows = self.dataflows.values();
+        dataflows.try_for_each(|Dataflow { spec, built, .. }| {
+            checkpoint::write_dataflow(sink.as_ref(), spec, built, partition)
+        })
+    }
+
+    fn restore(
+        &mut self,
+        worker: &mut Worker,
+        spec: &Arc<Spec>,
+        checkpoint: &Checkpoint,
+        epoch: Epoch,
+    ) -> Result<(), Error> {
+        let partition = Partition { index: worker.index(), count: worker.peers() };
+        let built = build::build(worker, spec, epoch)?;
+        checkpoint.read_dataflow(spec, &built, partition)?;
+        let mut dataflow = Dataflow::new(Arc::clone(spec), built);
+        dataflow.advance_to(epoch.next().0);
+        if let Some(relation) = spec.relation() {
+            self.relations.insert(spec.id, relation.clone());
         }
+        self.follow_clock(spec.id, dataflow);
+        self.settle(worker, &[spec.id], epoch);
         Ok(())
     }
 }
@@ -360,8 +376,7 @@ impl Readers {
 
 impl Dataflow {
     pub(crate) fn new(spec: Arc<Spec>, built: Built) -> Dataflow {
-        let reads = spec.plan.gets().iter().map(|get| get.relation).collect();
-        Dataflow { spec, built, reads, level: 0, saved: Vec::new() }
+        Dataflow { reads: spec.reads(), spec, built, level: 0 }
     }
 
     /// Nothing more comes before `time`.

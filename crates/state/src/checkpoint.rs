@@ -30,6 +30,12 @@ pub trait CheckpointSink: Send + Sync {
     /// # Errors
     /// If that cannot be stored.
     fn delete(&self, key: Vec<u8>) -> Result<(), Error>;
+
+    /// Removes all keys that begin with `prefix`.
+    ///
+    /// # Errors
+    /// If that cannot be stored.
+    fn delete_all(&self, prefix: &[u8]) -> Result<(), Error>;
 }
 
 /// Reads what sinks were given, in the order of the keys.
@@ -308,6 +314,11 @@ impl CheckpointSink for Saved {
 
     fn delete(&self, key: Vec<u8>) -> Result<(), Error> {
         self.0.write().remove(&key);
+        Ok(())
+    }
+
+    fn delete_all(&self, prefix: &[u8]) -> Result<(), Error> {
+        self.0.write().retain(|key, _| !key.starts_with(prefix));
         Ok(())
     }
 }
