@@ -50,8 +50,8 @@ pub(crate) enum Request {
     Commit { writes: Vec<Write>, reply: Reply<Result<Epoch, CommitError>> },
     /// Answer when every source that is read and has an end has been read to its end.
     Flush { reply: Reply<Epoch> },
-    /// Write a checkpoint. The answer is its epoch.
-    Checkpoint { sink: Sink, reply: Reply<Result<Epoch, Error>> },
+    /// Write a checkpoint of these relations and sinks. The answer is its epoch.
+    Checkpoint { sink: Sink, ids: HashSet<RelationId>, reply: Reply<Result<Epoch, Error>> },
     /// Tables and sources as they were, and dataflows that go on with what a checkpoint has of them.
     Restore {
         checkpoint: Checkpoint,
@@ -149,7 +149,7 @@ impl Clock {
                 let _ = reply.send(());
             }
             Request::Flush { reply } => self.flushes.push(reply),
-            Request::Checkpoint { sink, reply } => _ = reply.send(self.checkpoint(&sink)),
+            Request::Checkpoint { sink, ids, reply } => _ = reply.send(self.checkpoint(sink, ids)),
             Request::Restore { checkpoint, inputs, dataflows, reply } => {
                 let _ = reply.send(self.restore(checkpoint, inputs, &dataflows));
             }
@@ -216,13 +216,14 @@ impl Clock {
     }
 
     /// Writes a checkpoint of the last closed epoch. What is being built is not in it.
-    fn checkpoint(&mut self, sink: &Sink) -> Result<Epoch, Error> {
+    fn checkpoint(&mut self, sink: Sink, ids: HashSet<RelationId>) -> Result<Epoch, Error> {
         let epoch = self.now.get();
         for id in self.dropped.drain(..) {
             checkpoint::forget(sink.as_ref(), id)?;
         }
-        checkpoint::write_inputs(sink.as_ref(), epoch, self.channels.workers.len(), self.tables.relations())?;
-        self.tell(&Command::Checkpoint(Arc::clone(sink)))?;
+        let inputs = self.tables.relations().filter(|relation| ids.contains(&relation.id()));
+        checkpoint::write_inputs(sink.as_ref(), epoch, self.channels.workers.len(), inputs)?;
+        self.tell(&Command::Checkpoint { sink, ids: Arc::new(ids) })?;
         Ok(epoch)
     }
 

@@ -1,5 +1,6 @@
 //! What the layers above call: a handle on the clock and its workers.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::thread::JoinHandle;
@@ -280,12 +281,13 @@ impl Runtime {
         self.ask(|reply| Request::Flush { reply }).await
     }
 
-    /// Writes what changed since the last checkpoint, or all if there was none. Returns the epoch of the cut.
+    /// Writes what changed in these relations and sinks since the last checkpoint, or all if there was none.
+    /// Returns the epoch of the cut.
     ///
     /// # Errors
     /// If it could not be written. What is written then is not a checkpoint, and must be begun anew.
-    pub async fn checkpoint(&self, sink: Arc<dyn CheckpointSink>) -> Result<Epoch, Error> {
-        self.ask(|reply| Request::Checkpoint { sink, reply }).await?
+    pub async fn checkpoint(&self, sink: Arc<dyn CheckpointSink>, ids: HashSet<RelationId>) -> Result<Epoch, Error> {
+        self.ask(|reply| Request::Checkpoint { sink, ids, reply }).await?
     }
 
     /// What has been counted so far, and what operators remember now: waits for the epoch in progress.

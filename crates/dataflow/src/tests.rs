@@ -169,7 +169,10 @@ impl World {
     /// Stops, and starts with what was saved, and `workers`.
     async fn restart(self, workers: usize) -> World {
         let World { workers: before, runtime, views, saved, .. } = self;
-        let at = runtime.checkpoint(Arc::clone(&saved) as _).await.expect("memory takes it");
+        let at = runtime
+            .checkpoint(Arc::clone(&saved) as _, [LEFT, RIGHT, JOINED, COUNTED, LARGE].into())
+            .await
+            .expect("memory takes it");
         runtime.shutdown();
         let checkpoint = Checkpoint::open(Arc::clone(&saved) as _).expect("it is whole").expect("it was written");
         assert_eq!(checkpoint.epoch(), at);

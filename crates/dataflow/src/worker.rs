@@ -45,8 +45,8 @@ pub(crate) enum Command {
     Advance { epoch: Epoch, changed: Arc<HashSet<RelationId>> },
     /// End dataflows and forget relations.
     Drop(Arc<Vec<RelationId>>),
-    /// Write what changed in dataflows that follow the clock.
-    Checkpoint(Sink),
+    /// Write what changed in those of these dataflows that follow the clock.
+    Checkpoint { sink: Sink, ids: Arc<HashSet<RelationId>> },
     /// Build dataflows that go on with what a checkpoint has of them, and follow the clock after `epoch`.
     Restore { specs: Arc<Vec<Arc<Spec>>>, checkpoint: Checkpoint, epoch: Epoch },
     /// Count what the operators remember.
@@ -167,7 +167,7 @@ impl Driver {
             Command::Join { id, after, upto, epoch } => self.join(worker, id, after, upto, epoch),
             Command::Advance { epoch, changed } => return Ok(self.advance(worker, epoch, &changed)),
             Command::Drop(ids) => self.drop(worker, &ids),
-            Command::Checkpoint(sink) => self.checkpoint(worker, &sink)?,
+            Command::Checkpoint { sink, ids } => self.checkpoint(worker, &sink, &ids)?,
             Command::Restore { specs, checkpoint, epoch } => {
                 specs.iter().try_for_each(|spec| self.restore(worker, spec, &checkpoint, epoch))?;
             }
@@ -336,9 +336,9 @@ impl Driver {
         *readers = left;
     }
 
-    fn checkpoint(&self, worker: &Worker, sink: &Sink) -> Result<(), Error> {
+    fn checkpoint(&self, worker: &Worker, sink: &Sink, ids: &HashSet<RelationId>) -> Result<(), Error> {
         let partition = Partition { index: worker.index(), count: worker.peers() };
-        let mut dataflows = self.dataflows.values();
+        let mut dataflows = self.dataflows.values().filter(|dataflow| ids.contains(&dataflow.spec.id));
         dataflows.try_for_each(|Dataflow { spec, built, .. }| {
             checkpoint::write_dataflow(sink.as_ref(), spec, built, partition)
         })

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
+use changes::Epoch;
 use dataflow::Runtime;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use parking_lot::RwLock;
@@ -45,14 +46,17 @@ impl Engine {
     /// # Errors
     /// If the workers cannot be started.
     pub fn start(config: Config) -> Result<Arc<Engine>, Error> {
+        Engine::start_at(config, Epoch::ZERO)
+    }
+
+    /// As [`Engine::start`], at the epoch of a checkpoint.
+    pub(crate) fn start_at(config: Config, epoch: Epoch) -> Result<Arc<Engine>, Error> {
         let budget = Budget::new(usize::try_from(config.memory_bytes).unwrap_or(usize::MAX));
         // What bounds its memory is each statement's own.
         let environment = RuntimeEnvBuilder::new().build_arc()?;
-        let runtime = Runtime::start(&dataflow::Config {
-            workers: config.workers,
-            budget: budget.clone(),
-            portion_rows: dataflow::PORTION_ROWS,
-        })?;
+        let runtime_config =
+            dataflow::Config { workers: config.workers, budget: budget.clone(), portion_rows: dataflow::PORTION_ROWS };
+        let runtime = Runtime::start_at(&runtime_config, epoch)?;
         let engine = Arc::new(Engine {
             catalog: Catalog::default(),
             runtime,

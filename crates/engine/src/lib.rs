@@ -16,6 +16,7 @@ mod transaction;
 mod bind;
 mod cancel;
 mod catalog;
+mod checkpoint;
 mod error;
 mod extension;
 mod freshet_catalog;
@@ -33,7 +34,7 @@ pub use extension::{Extension, SessionInfo};
 pub use outcome::{Notice, Outcome, Tag};
 pub use session::Session;
 pub use settings::{SERVER_VERSION, SERVER_VERSION_NUMBER, Settings};
-pub use state::{Account, Owner};
+pub use state::{Account, CheckpointCursor, CheckpointSink, Owner, Saved};
 pub use statement::Description;
 pub use transaction::TransactionStatus;
 

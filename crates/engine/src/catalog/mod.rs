@@ -11,7 +11,7 @@ mod object;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -58,6 +58,16 @@ impl Catalog {
         self.changes.subscribe()
     }
 
+    /// The lowest number that no object has or had.
+    pub(crate) fn next_oid(&self) -> u32 {
+        self.next_oid.load(Ordering::Relaxed)
+    }
+
+    /// Has numbers go on from there.
+    pub(crate) fn restore_next_oid(&self, next: u32) {
+        self.next_oid.store(next, Ordering::Relaxed);
+    }
+
     /// A number that no object has or had.
     pub(crate) fn new_oid(&self) -> u32 {
         self.next_oid.fetch_add(1, Ordering::Relaxed)
@@ -83,6 +93,24 @@ impl CatalogSnapshot {
     /// What has this OID, if it is being built.
     fn building(&self, oid: u32) -> Option<Arc<Entry>> {
         self.entries.get(&oid).filter(|entry| entry.is_building).cloned()
+    }
+
+    /// All that is not being built, each after what it reads.
+    pub(crate) fn in_order(&self) -> Vec<Arc<Entry>> {
+        let mut ordered = Vec::with_capacity(self.objects.len());
+        let mut seen = HashSet::new();
+        for object in &self.objects {
+            self.add_after_reads(object.oid, &mut seen, &mut ordered);
+        }
+        ordered
+    }
+
+    fn add_after_reads(&self, oid: u32, seen: &mut HashSet<u32>, ordered: &mut Vec<Arc<Entry>>) {
+        let Some(entry) = self.entries.get(&oid).filter(|entry| !entry.is_building) else { return };
+        if seen.insert(oid) {
+            entry.object.depends_on.iter().for_each(|read| self.add_after_reads(*read, seen, ordered));
+            ordered.push(Arc::clone(entry));
+        }
     }
 
     /// The statement that makes what has this OID.

@@ -76,6 +76,12 @@ impl From<dataflow::Error> for Error {
     }
 }
 
+impl From<state::Error> for Error {
+    fn from(error: state::Error) -> Error {
+        Error::from(dataflow::Error::State(error))
+    }
+}
+
 /// An error that was carried through DataFusion in a box.
 pub(super) fn downcast(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
     let error = match error.downcast::<sql::Error>() {

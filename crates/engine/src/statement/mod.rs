@@ -19,6 +19,7 @@ use sql::{Parsed, Statement};
 use crate::session::Session;
 use crate::{Error, Outcome, Tag, settings};
 
+pub(crate) use create::restore;
 pub use describe::Description;
 pub(crate) use describe::describe;
 pub(crate) use write::duplicate_of;

@@ -39,7 +39,7 @@ pub fn optimise_for_view(plan: LogicalPlan, state: &SessionState) -> Result<Logi
     let mut options = state.config_options().as_ref().clone();
     options.optimizer.enable_physical_uncorrelated_scalar_subquery = false;
     options.optimizer.skip_failed_rules = false;
-    let config = ViewConfig { state, options: Arc::new(options) };
+    let config = ViewConfig { state, options: Arc::new(options), names: Arc::new(AliasGenerator::new()) };
     Ok(rules().optimize(plan, &config, |_, _| {})?)
 }
 
@@ -92,6 +92,8 @@ fn rules() -> Optimizer {
 struct ViewConfig<'a> {
     state: &'a SessionState,
     options: Arc<ConfigOptions>,
+    /// The view's own, so that the same query gives the same plan in every session.
+    names: Arc<AliasGenerator>,
 }
 
 impl OptimizerConfig for ViewConfig<'_> {
@@ -100,7 +102,7 @@ impl OptimizerConfig for ViewConfig<'_> {
     }
 
     fn alias_generator(&self) -> &Arc<AliasGenerator> {
-        OptimizerConfig::alias_generator(self.state)
+        &self.names
     }
 
     fn options(&self) -> Arc<ConfigOptions> {

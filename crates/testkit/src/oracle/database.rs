@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, anyhow};
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use engine::{Config, Engine, Outcome, Session};
+use engine::{Config, Engine, Outcome, Saved, Session};
 use futures::TryStreamExt;
 
 /// An engine, its main session, and a file of all that was run there for its effect: it is there
@@ -17,6 +17,9 @@ use futures::TryStreamExt;
 pub struct Database {
     engine: Arc<Engine>,
     session: Client,
+    workers: usize,
+    /// The checkpoints of as many workers so far.
+    saved: Arc<Saved>,
     script: File,
     path: PathBuf,
 }
@@ -30,12 +33,11 @@ pub type Batches = std::pin::Pin<Box<dyn futures::Stream<Item = Result<RecordBat
 impl Database {
     /// Starts an engine in memory. `name` tells the script from others.
     pub fn start(workers: usize, name: &str) -> Result<Database> {
-        let config = Config { workers, memory_bytes: 4 << 30, data_dir: None };
-        let engine = Engine::start(config).map_err(described)?;
+        let engine = Engine::start(config(workers)).map_err(described)?;
         let session = Client(engine.connect("dev", "dev").map_err(described)?);
         let path = std::env::temp_dir().join(format!("freshet-oracle-{name}.sql"));
         let script = File::create(&path).with_context(|| path.display().to_string())?;
-        Ok(Database { engine, session, script, path })
+        Ok(Database { engine, session, workers, saved: Arc::default(), script, path })
     }
 
     /// Another session.
@@ -64,10 +66,25 @@ impl Database {
         self.session.rows(sql).await
     }
 
-    /// Takes a checkpoint in memory, drops all operators and rebuilds them from it.
-    pub async fn checkpoint_and_rebuild(&mut self) -> Result<()> {
-        writeln!(self.script, "-- here a checkpoint was taken, and everything rebuilt from it")?;
-        Ok(self.engine.runtime().checkpoint_and_rebuild().await?)
+    /// Takes a checkpoint in memory, stops the engine, and starts one from it with so many workers. Other
+    /// sessions, and what they read, end.
+    pub async fn restart(&mut self, workers: usize) -> Result<()> {
+        writeln!(self.script, "-- here a checkpoint was taken, and {workers} workers started from it")?;
+        self.engine.checkpoint(Arc::clone(&self.saved) as _).await.map_err(described)?;
+        self.engine.shutdown();
+        self.engine = Engine::restore(config(workers), Arc::clone(&self.saved) as _).await.map_err(described)?;
+        self.session = Client(self.engine.connect("dev", "dev").map_err(described)?);
+        if workers != self.workers {
+            // What others have saved is not gone on with.
+            self.saved = Arc::default();
+            self.workers = workers;
+        }
+        Ok(())
+    }
+
+    /// How many timely workers there are.
+    pub fn workers(&self) -> usize {
+        self.workers
     }
 
     /// The last epoch.
@@ -95,6 +112,10 @@ impl Database {
         // Nobody misses it.
         let _ = std::fs::remove_file(self.path);
     }
+}
+
+fn config(workers: usize) -> Config {
+    Config { workers, memory_bytes: 4 << 30, data_dir: None }
 }
 
 impl Client {

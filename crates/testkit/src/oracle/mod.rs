@@ -2,8 +2,8 @@
 //! the same snapshot.
 //!
 //! A seed decides everything: the tables, the views (some made late, some dropped), the
-//! transactions, when a checkpoint is taken and everything rebuilt from it. So a failure replays
-//! from its seed, and its message says how. More is checked on the way:
+//! transactions, when a checkpoint is taken, and how many workers start again from it. So a failure
+//! replays from its seed, and its message says how. More is checked on the way:
 //!
 //! - a table holds what queries foretold before each write ([`model`]);
 //! - a view keeps out the rows on which its query fails, reports as many, and equals the query of

@@ -128,13 +128,13 @@ impl Run {
             let sql = || writes.iter().map(|write| write.sql.as_str()).collect::<Vec<_>>().join(";\n       ");
             self.transact(&writes).await.with_context(|| format!("in: {}", sql()))?;
             if self.random.chance(10) {
-                self.rebuild().await.context("rebuilding from a checkpoint")?;
+                self.restart().await?;
             }
             self.check().await.with_context(|| format!("after: {}", sql()))?;
         }
         self.delete_everything().await.context("after everything was deleted")?;
         if self.random.chance(50) {
-            self.rebuild().await?;
+            self.restart().await?;
         }
         for number in 0..self.tables.len() {
             self.fill(number).await?;
@@ -264,11 +264,13 @@ impl Run {
         Ok(())
     }
 
-    /// As a restart does. Nobody reads across one.
-    async fn rebuild(&mut self) -> Result<()> {
+    /// Starts everything again from a checkpoint, often with another number of workers. Nobody reads across it.
+    async fn restart(&mut self) -> Result<()> {
         self.finish_reader().await?;
         self.catch_up().await?;
-        self.database.checkpoint_and_rebuild().await
+        self.watches.clear();
+        let workers = if self.random.chance(50) { self.database.workers() } else { 1 + self.random.below(3) };
+        self.database.restart(workers).await.with_context(|| format!("restarting with {workers} workers"))
     }
 
     /// Compares each view with its query, both in one transaction and so in one epoch.

@@ -10,9 +10,11 @@ pub(super) mod view;
 use std::sync::Arc;
 
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
-use sql::{ColumnDefinition, Name};
+use dataflow::Restoring;
+use sql::{ColumnDefinition, Name, Parsed, Statement};
 
-use crate::catalog::Change;
+use crate::catalog::{Change, Entry};
+use crate::read::Reader;
 use crate::session::Session;
 use crate::{Engine, Error, Notice, SqlState};
 
@@ -58,6 +60,25 @@ pub(crate) async fn begin<'a>(
                 Ok(None)
             }
         },
+    }
+}
+
+/// What a `CREATE` statement has made, as it was when a checkpoint was taken. `columns`: those that it had then.
+pub(crate) async fn restore(
+    restoring: &mut Restoring<'_>,
+    session: &Session,
+    oid: u32,
+    columns: SchemaRef,
+    parsed: &Parsed,
+) -> Result<Entry, Error> {
+    let sql = parsed.sql.as_str();
+    let reader = Reader::now(session.engine.catalog(), session.engine.runtime());
+    match &parsed.statement {
+        Statement::CreateTable(table) => table::restore(restoring, oid, table, sql),
+        Statement::CreateSource(source) => source::restore(restoring, oid, source, columns, sql).await,
+        Statement::CreateView(view) => view::restore(restoring, oid, view, session, reader, sql).await,
+        Statement::CreateSink(sink) => sink::restore(restoring, oid, sink, (&session.binder, &reader), sql).await,
+        _ => Err(Error::internal(format!("the catalog has what nothing creates: {sql}"))),
     }
 }
 

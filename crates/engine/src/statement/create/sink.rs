@@ -1,11 +1,13 @@
 //! `CREATE SINK`: so far only into the black hole, which counts changes and drops them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use dataflow::Runtime;
-use plan::RelationId;
+use dataflow::{Restoring, Runtime};
+use plan::{Node, RelationId};
 use sql::{CreateSink, ObjectKind};
 
+use crate::bind::Binder;
 use crate::catalog::{Entry, Object};
 use crate::read::Reader;
 use crate::session::Session;
@@ -30,14 +32,30 @@ pub(crate) async fn run(session: &mut Session, sink: &CreateSink, sql: &str) -> 
 
     session.end_implicit().await?;
     let oid = engine.catalog().new_oid();
-    let (columns, properties) = (Arc::clone(node.schema()), node.properties());
-    let name = &sink.name.name;
-    let object =
-        Object { depends_on: reads.into_iter().collect(), ..Object::new(oid, ObjectKind::Sink, name, columns, sql) };
-    let entry = Entry { properties, ..Entry::new(object, sql) };
-    let build = |runtime: &Runtime| runtime.build_sink(RelationId(oid), name, node);
+    let entry = entry(oid, sink, &node, reads, sql);
+    let build = |runtime: &Runtime| runtime.build_sink(RelationId(oid), &sink.name.name, node);
     Building::begin(&engine, change, entry, build)?.finish().await?;
     Ok(done)
+}
+
+/// A sink as it was when a checkpoint was taken.
+pub(crate) async fn restore(
+    restoring: &mut Restoring<'_>,
+    oid: u32,
+    sink: &CreateSink,
+    (binder, reader): (&Binder, &Reader),
+    sql: &str,
+) -> Result<Entry, Error> {
+    let ViewPlan { node, reads } = plan_view(binder, reader, &sink.query, &[]).await?;
+    let entry = entry(oid, sink, &node, reads, sql);
+    restoring.sink(RelationId(oid), &sink.name.name, node);
+    Ok(entry)
+}
+
+fn entry(oid: u32, sink: &CreateSink, node: &Node, reads: BTreeSet<u32>, sql: &str) -> Entry {
+    let object = Object::new(oid, ObjectKind::Sink, &sink.name.name, Arc::clone(node.schema()), sql);
+    let object = Object { depends_on: reads.into_iter().collect(), ..object };
+    Entry { properties: node.properties(), ..Entry::new(object, sql) }
 }
 
 fn check_options(sink: &CreateSink) -> Result<(), Error> {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use connectors::SourceOptions;
+use arrow::datatypes::SchemaRef;
+use connectors::{Source, SourceOptions};
+use dataflow::{Relation, Restoring};
 use plan::{Properties, RelationId};
 use sql::{CreateSource, Format, ObjectKind};
 
@@ -26,26 +28,47 @@ pub(crate) async fn run(session: &mut Session, source: &CreateSource, sql: &str)
         [] => None,
         definitions => Some(columns(definitions)?),
     };
-    let encode = source.format.as_ref().map(encode).transpose()?;
-    let options = SourceOptions { columns: declared, with: source.with.clone(), encode };
-    // Looking at files for their columns may take a while.
-    let connector = tokio::task::spawn_blocking(move || connectors::create(&options));
-    let connector = connector.await.map_err(|error| Error::internal(error.to_string()))??;
+    let connector = connector(source, declared).await?;
 
     session.end_implicit().await?;
     let oid = engine.catalog().new_oid();
-    let name = &source.name.name;
     let unfinished = Unnamed::new(engine.runtime(), RelationId(oid));
-    let relation = engine.runtime().create_source(RelationId(oid), name, Arc::clone(&connector)).await?;
+    let relation = engine.runtime().create_source(RelationId(oid), &source.name.name, Arc::clone(&connector)).await?;
     unfinished.keep();
-    let object = Object::new(oid, ObjectKind::Source, name, connector.schema(), sql);
-    change.put(Entry {
+    change.put(entry(source, relation, connector, sql));
+    Ok(done)
+}
+
+/// A source as it was when a checkpoint was taken, with the columns that it had.
+pub(crate) async fn restore(
+    restoring: &mut Restoring<'_>,
+    oid: u32,
+    source: &CreateSource,
+    columns: SchemaRef,
+    sql: &str,
+) -> Result<Entry, Error> {
+    let connector = connector(source, Some(columns)).await?;
+    let relation = restoring.source(RelationId(oid), &source.name.name, Arc::clone(&connector))?;
+    Ok(entry(source, relation, connector, sql))
+}
+
+/// What reads it. Without columns they are those of its data, which are looked for.
+async fn connector(source: &CreateSource, columns: Option<SchemaRef>) -> Result<Arc<dyn Source>, Error> {
+    let encode = source.format.as_ref().map(encode).transpose()?;
+    let options = SourceOptions { columns, with: source.with.clone(), encode };
+    // Looking at files for their columns may take a while.
+    let connector = tokio::task::spawn_blocking(move || connectors::create(&options));
+    Ok(connector.await.map_err(|error| Error::internal(error.to_string()))??)
+}
+
+fn entry(source: &CreateSource, relation: Relation, connector: Arc<dyn Source>, sql: &str) -> Entry {
+    let object = Object::new(relation.id().0, ObjectKind::Source, &source.name.name, connector.schema(), sql);
+    Entry {
         relation: Some(relation),
         source: Some(connector),
         properties: Properties { append_only: true, unique: None },
         ..Entry::new(object, sql)
-    });
-    Ok(done)
+    }
 }
 
 /// `FORMAT PLAIN ENCODE e (...)`; other formats are refused by name.

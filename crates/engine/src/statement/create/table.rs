@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::FieldRef;
+use arrow::datatypes::{FieldRef, Schema};
+use dataflow::{Relation, Restoring};
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlanBuilder};
@@ -27,31 +28,46 @@ pub(crate) async fn run(session: &mut Session, table: &CreateTable, sql: &str) -
     let if_taken = IfTaken::unless_exists(table.if_not_exists);
     let Some(change) = begin(session, &engine, verb, &table.name, if_taken).await? else { return Ok(done) };
     let columns = columns(&table.columns)?;
+    let key = key(table, &columns)?;
     for (definition, field) in table.columns.iter().zip(columns.fields()) {
         let (binder, definition, field) = (session.binder.clone(), definition.clone(), Arc::clone(field));
         session.on_pool(async move { check_default(&binder, &definition, &field).await }).await?;
     }
-    let mut primary_key = Vec::with_capacity(table.primary_key.len());
-    for name in &table.primary_key {
-        primary_key.push(columns.index_of(name)?);
-    }
 
     session.end_implicit().await?;
     let oid = engine.catalog().new_oid();
-    let key = (!primary_key.is_empty()).then(|| primary_key.clone());
-    let properties = Properties { append_only: false, unique: key.clone() };
-    let name = &table.name.name;
     let unfinished = Unnamed::new(engine.runtime(), RelationId(oid));
-    let relation = engine.runtime().create_table(RelationId(oid), name, Arc::clone(&columns), key).await?;
+    let (name, schema) = (&table.name.name, Arc::clone(&columns));
+    let relation = engine.runtime().create_table(RelationId(oid), name, schema, key.clone()).await?;
     unfinished.keep();
+    change.put(entry(table, relation, key, sql));
+    Ok(done)
+}
+
+/// A table as it was when a checkpoint was taken.
+pub(crate) fn restore(restoring: &mut Restoring<'_>, oid: u32, table: &CreateTable, sql: &str) -> Result<Entry, Error> {
+    let columns = columns(&table.columns)?;
+    let key = key(table, &columns)?;
+    let relation = restoring.table(RelationId(oid), &table.name.name, columns, key.clone())?;
+    Ok(entry(table, relation, key, sql))
+}
+
+/// The columns of the primary key, if there is one.
+fn key(table: &CreateTable, columns: &Schema) -> Result<Option<Vec<usize>>, Error> {
+    let key = table.primary_key.iter().map(|name| columns.index_of(name)).collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(key).filter(|key| !key.is_empty()))
+}
+
+fn entry(table: &CreateTable, relation: Relation, key: Option<Vec<usize>>, sql: &str) -> Entry {
     let defaults = table.columns.iter().map(|column| column.default.clone()).collect::<Vec<_>>();
+    let (oid, columns) = (relation.id().0, Arc::clone(relation.schema()));
     let object = Object {
         defaults: defaults.iter().map(|default| default.as_ref().map(ToString::to_string)).collect(),
-        primary_key,
-        ..Object::new(oid, ObjectKind::Table, name, columns, sql)
+        primary_key: key.clone().unwrap_or_default(),
+        ..Object::new(oid, ObjectKind::Table, &table.name.name, columns, sql)
     };
-    change.put(Entry { relation: Some(relation), properties, defaults, ..Entry::new(object, sql) });
-    Ok(done)
+    let properties = Properties { append_only: false, unique: key };
+    Entry { relation: Some(relation), properties, defaults, ..Entry::new(object, sql) }
 }
 
 /// That a default can be computed without a row, and fits its column.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
-use dataflow::Runtime;
+use dataflow::{Restoring, Runtime};
 use plan::RelationId;
 use sql::{CreateView, ObjectKind, PgType};
 
@@ -59,6 +59,25 @@ async fn materialized(
         return Ok(());
     }
     building.finish().await
+}
+
+/// A view as it was when a checkpoint was taken.
+pub(crate) async fn restore(
+    restoring: &mut Restoring<'_>,
+    oid: u32,
+    view: &CreateView,
+    session: &Session,
+    reader: Reader,
+    sql: &str,
+) -> Result<Entry, Error> {
+    if !view.materialized {
+        let (columns, reads) = columns_of(session, view, reader).await?;
+        return Ok(entry(view, oid, columns, &reads, sql));
+    }
+    let ViewPlan { node, reads } = plan_view(&session.binder, &reader, &view.query, &view.columns).await?;
+    let (columns, properties) = (Arc::clone(node.schema()), node.properties());
+    let relation = restoring.view(RelationId(oid), &view.name.name, node)?;
+    Ok(Entry { relation: Some(relation), properties, ..entry(view, oid, columns, &reads, sql) })
 }
 
 /// Checks a plain view, which is kept as its text.
