@@ -15,6 +15,7 @@ use plan::{Node, RelationId};
 use state::{Budget, Holds, Identity, Owner, Rows, SharedRows};
 use tokio::sync::watch;
 
+use crate::agreement::Agreement;
 use crate::backfill::{BuildProgress, Builds};
 use crate::build::{Spec, Target};
 use crate::clock::{self, Clock, Request};
@@ -91,7 +92,11 @@ impl Runtime {
         let (publish, published) = watch::channel(Epoch::ZERO);
         let now = Now::new(Epoch::ZERO);
         let cpu = Arc::new(Mutex::new(vec![Duration::ZERO; workers]));
-        let channels = |commands| worker::Channels { commands, done: done.clone(), clock: requests.clone() };
+        let agreement = Arc::new(Agreement::new(workers));
+        let channels = |commands| {
+            let (done, clock, agreement) = (done.clone(), requests.clone(), Arc::clone(&agreement));
+            worker::Channels { commands, done, clock, agreement }
+        };
         let timely_thread = start_workers(receivers.into_iter().map(channels).collect(), config.portion_rows)?;
         let channels = clock::Channels {
             published: publish,
