@@ -1,42 +1,31 @@
-//! Any operator as a timely operator: the only place where the two meet.
+//! A stage as a timely operator: the only place where the two meet.
 //!
-//! Timely may deliver the epochs of different inputs in any interleaving; an operator sees one
-//! epoch at a time, in order. Changes of a later epoch wait until all earlier ones are complete.
-//!
-//! An operator works for one turn, then others get theirs: it is activated again as long as there
-//! is something to do. It waits while whoever reads it has much before it, so that what lies
-//! between the two is bounded.
+//! Timely may deliver the epochs of different inputs in any interleaving; a stage sees one epoch at a
+//! time, in order. Changes of a later epoch wait until all earlier ones are complete. A stage is activated
+//! again as long as there is something to do, and waits while whoever reads it has much before it, so
+//! that what lies between the two is bounded.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use changes::{BATCH_ROWS_MAX, Bounds, ChangeBatch, Epoch, bytes_of};
-use operators::{Fault, Moment, Operator, Output, Port, Progress};
+use changes::{ChangeBatch, Epoch};
+use operators::Moment;
 use timely::communication::Pull;
-use timely::dataflow::Stream;
 use timely::dataflow::channels::Message;
 use timely::dataflow::channels::pact::{DistributorPact, Pipeline};
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::InputHandleCore;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::{Scope, Stream};
 use timely::progress::frontier::MutableAntichain;
 use timely::scheduling::Activator;
 
 use crate::exchange::{ByKey, Changes};
-use crate::panics;
-use crate::statistics::Counters;
+use crate::queue::Backlog;
+use crate::stage::{Stage, Turn};
 
-/// Batches smaller than this are put together up to it, for every batch has a cost of its own.
-const COALESCED: Bounds = Bounds { rows: 8192, bytes: 1 << 20 };
-/// What may wait for an operator while those before it go on.
-const BACKLOG: Bounds = Bounds { rows: 4 * Bounds::BATCH.rows, bytes: 4 * Bounds::BATCH.bytes };
-
-/// An operator that the worker can also reach between epochs, for checkpoints.
-pub(crate) type SharedOperator = Rc<RefCell<Box<dyn Operator>>>;
-
-/// How an input's rows are brought to the operator.
+/// How an input's rows are brought to a stage.
 pub(crate) enum Route {
     /// From the same worker.
     Local,
@@ -44,7 +33,7 @@ pub(crate) enum Route {
     Exchange(ByKey),
 }
 
-/// What one operator puts out and another one reads.
+/// What one stage puts out and another one reads.
 pub(crate) struct Flow<'scope> {
     pub(crate) changes: Stream<'scope, u64, Changes>,
     backlog: Rc<Backlog>,
@@ -56,53 +45,27 @@ impl<'scope> Flow<'scope> {
     }
 }
 
-/// How much waits, on this worker, for the operator that reads a flow.
-#[derive(Default)]
-struct Backlog {
-    rows: Cell<usize>,
-    bytes: Cell<usize>,
-}
+/// A worker's time, as its stages read it: that of the epoch in progress, in microseconds since 1970.
+pub(crate) type Time = Rc<Cell<i64>>;
 
-impl Backlog {
-    fn add(&self, batch: &ChangeBatch) {
-        self.rows.set(self.rows.get() + batch.len());
-        self.bytes.set(self.bytes.get() + bytes_in(batch));
-    }
+/// When a stage wants to be told of the end of an epoch, for its worker.
+pub(crate) type Deadline = Rc<Cell<Option<i64>>>;
 
-    fn remove(&self, batch: &ChangeBatch) {
-        self.rows.set(self.rows.get() - batch.len());
-        self.bytes.set(self.bytes.get() - bytes_in(batch));
-    }
-
-    fn is_full(&self) -> bool {
-        self.rows.get() >= BACKLOG.rows || self.bytes.get() >= BACKLOG.bytes
-    }
-}
-
-fn bytes_in(batch: &ChangeBatch) -> usize {
-    bytes_of(batch.rows().columns(), 0..batch.len())
-}
-
-/// Changes of one epoch that have not been handed over, by input, and the right to send at that epoch.
-struct Waiting {
-    capability: Capability<u64>,
-    changes: Vec<VecDeque<ChangeBatch>>,
-}
-
-/// Puts `operator` into the dataflow behind `inputs`. Its first epoch is `first`.
+/// Puts `stage` into a dataflow of `scope` behind `inputs`. Its first epoch is `first`.
 pub(crate) fn connect<'scope>(
+    scope: Scope<'scope, u64>,
     name: &str,
-    operator: &SharedOperator,
+    mut stage: Stage,
     inputs: Vec<(Flow<'scope>, Route)>,
     first: Epoch,
-    counters: Arc<Counters>,
-) -> Flow<'scope> {
-    let scope = inputs.first().map(|(flow, _)| flow.changes.scope()).expect("every operator has an input");
+    time: &Time,
+) -> (Flow<'scope>, Deadline) {
     let mut builder = OperatorBuilder::new(name.to_owned(), scope);
     let activator = scope.activator_for(builder.operator_info().address);
     let mut pulls: Vec<Box<dyn Input>> = Vec::new();
     let mut backlogs = Vec::new();
-    for (flow, route) in inputs {
+    for (input, (flow, route)) in inputs.into_iter().enumerate() {
+        stage.count_in(input, Rc::clone(&flow.backlog));
         backlogs.push(flow.backlog);
         pulls.push(match route {
             Route::Local => Box::new(builder.new_input(flow.changes, Pipeline)),
@@ -111,151 +74,101 @@ pub(crate) fn connect<'scope>(
     }
     let (sender, stream) = builder.new_output::<Changes>();
     let flow = Flow::new(stream);
-    let (operator, next) = (Rc::clone(operator), Rc::clone(&flow.backlog));
-    let name = name.to_owned();
+    let deadline = Deadline::default();
+    let (next, time, deadline_of_stage) = (Rc::clone(&flow.backlog), Rc::clone(time), Rc::clone(&deadline));
     builder.build(move |mut capabilities| {
         let mut capability = capabilities.pop().expect("one output, one capability");
         capability.downgrade(&first.0);
-        let place = Rc::<str>::from(format!("{name} of {}", counters.name()));
-        let changes = vec![VecDeque::new(); backlogs.len()];
-        let mut waiting = BTreeMap::from([(first.0, Waiting { capability, changes })]);
-        let step = Step::Changes;
-        let mut driver =
-            Driver { operator, output: Output::default(), sender, counters, activator, backlogs, next, step };
-        move |frontiers| {
-            panics::enter(&place);
-            let closed = |epoch: u64| frontiers.iter().all(|frontier| !frontier.less_equal(&epoch));
-            let result = driver.run(&mut pulls, &mut waiting, closed, frontiers);
-            if let Err(fault) = result {
-                crash(&name, &fault);
-            }
-        }
+        let waiting = BTreeMap::from([(first.0, Waiting { capability, changes: Vec::new() })]);
+        let (awake, deadline) = (None, deadline_of_stage);
+        let mut driver = Driver { stage, waiting, awake, sender, activator, backlogs, next, time, deadline };
+        move |frontiers| driver.run(&mut pulls, frontiers)
     });
-    flow
+    (flow, deadline)
 }
 
-/// A fault means that state and input contradict each other: no answer is better than a wrong one.
-fn crash(operator: &str, fault: &Fault) -> ! {
-    tracing::error!(operator, %fault, "operator failed, stopping the process");
-    std::process::abort();
+/// Changes of one epoch that have not been handed over, with their input, and the right to send at that epoch.
+struct Waiting {
+    capability: Capability<u64>,
+    changes: Vec<(usize, ChangeBatch)>,
 }
 
 struct Driver {
-    operator: SharedOperator,
-    output: Output,
+    stage: Stage,
+    waiting: BTreeMap<u64, Waiting>,
+    /// The right to send at epochs that bring nothing, while the stage has a deadline.
+    awake: Option<Capability<u64>>,
     sender: timely::dataflow::channels::pushers::Output<u64, Changes>,
-    counters: Arc<Counters>,
     activator: Activator,
     /// What waits here, by input.
     backlogs: Vec<Rc<Backlog>>,
     /// What waits for what comes from here.
     next: Rc<Backlog>,
-    /// What to do with the earliest epoch.
-    step: Step,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Step {
-    /// Hand over what has come, and complete the epoch when nothing more can come.
-    Changes,
-    /// Let the operator go on with changes that it has.
-    Resume,
-    /// Let the operator go on completing the epoch.
-    Complete,
+    time: Time,
+    deadline: Deadline,
 }
 
 impl Driver {
-    fn run(
-        &mut self,
-        pulls: &mut [Box<dyn Input>],
-        waiting: &mut BTreeMap<u64, Waiting>,
-        closed: impl Fn(u64) -> bool,
-        frontiers: &[MutableAntichain<u64>],
-    ) -> Result<(), Fault> {
-        let ports = pulls.len();
-        for (port, pull) in pulls.iter_mut().enumerate() {
+    fn run(&mut self, pulls: &mut [Box<dyn Input>], frontiers: &[MutableAntichain<u64>]) {
+        self.receive(pulls);
+        self.attend(frontiers);
+        // The earliest epoch is in progress as soon as no input can bring an earlier one.
+        while let Some(mut entry) = self.waiting.first_entry() {
+            let epoch = *entry.key();
+            if frontiers.iter().any(|frontier| frontier.less_than(&epoch)) {
+                return;
+            }
+            if self.next.is_full() {
+                return self.activator.activate();
+            }
+            for (input, batch) in entry.get_mut().changes.drain(..) {
+                self.backlogs[input].remove(&batch);
+                self.stage.take(input, batch);
+            }
+            let is_closed = frontiers.iter().all(|frontier| !frontier.less_equal(&epoch));
+            let turn = self.stage.run(&Moment { epoch: Epoch(epoch), now_us: self.time.get() }, is_closed);
+            let changes = self.stage.take_out();
+            if !changes.is_empty() {
+                self.sender.activate().give(&entry.get().capability, &mut Changes(changes));
+            }
+            match turn {
+                Turn::More => return self.activator.activate(),
+                Turn::Waiting => return,
+                Turn::Complete => {
+                    let Waiting { capability, .. } = entry.remove();
+                    self.deadline.set(self.stage.deadline_us());
+                    self.awake = self.deadline.get().map(|_| capability.delayed(&(epoch + 1)));
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, pulls: &mut [Box<dyn Input>]) {
+        let Driver { waiting, backlogs, .. } = self;
+        for (input, pull) in pulls.iter_mut().enumerate() {
             pull.drain(&mut |epoch, retain, batches| {
-                let changes = || vec![VecDeque::new(); ports];
                 let of_epoch =
-                    waiting.entry(epoch).or_insert_with(|| Waiting { capability: retain(), changes: changes() });
-                for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
-                    self.backlogs[port].add(&batch);
-                    of_epoch.changes[port].push_back(batch);
+                    waiting.entry(epoch).or_insert_with(|| Waiting { capability: retain(), changes: Vec::new() });
+                for batch in batches {
+                    backlogs[input].add(&batch);
+                    of_epoch.changes.push((input, batch));
                 }
             });
         }
-        // Rows that this turn has worked through.
-        let mut rows = 0;
-        // The earliest epoch is in progress as soon as no input can bring an earlier one.
-        while let Some(mut entry) = waiting.first_entry() {
-            let epoch = *entry.key();
-            if frontiers.iter().any(|frontier| frontier.less_than(&epoch)) {
-                return Ok(());
-            }
-            if rows >= BATCH_ROWS_MAX || self.next.is_full() {
-                self.activator.activate();
-                return Ok(());
-            }
-            let of_epoch = entry.get_mut();
-            let (progress, step) = match self.step {
-                Step::Changes => match self.next_changes(&mut of_epoch.changes)? {
-                    Some((port, batch)) => {
-                        rows += batch.len();
-                        self.counters.taken(batch.len());
-                        let mut operator = self.operator.borrow_mut();
-                        (operator.on_changes(port, Epoch(epoch), batch, &mut self.output)?, Step::Resume)
-                    }
-                    None if !closed(epoch) => return Ok(()),
-                    None => {
-                        let moment = Moment { epoch: Epoch(epoch) };
-                        let mut operator = self.operator.borrow_mut();
-                        (operator.on_epoch_complete(&moment, &mut self.output)?, Step::Complete)
-                    }
-                },
-                step => (self.operator.borrow_mut().resume(&mut self.output)?, step),
-            };
-            if progress == Progress::More {
-                rows = BATCH_ROWS_MAX;
-            }
-            self.send(&of_epoch.capability);
-            if progress == Progress::Done && step == Step::Complete {
-                entry.remove();
-            }
-            self.step = if progress == Progress::More { step } else { Step::Changes };
-        }
-        Ok(())
     }
 
-    /// Takes the next changes of any input, small batches put together.
-    fn next_changes(&self, waiting: &mut [VecDeque<ChangeBatch>]) -> Result<Option<(Port, ChangeBatch)>, Fault> {
-        let Some((port, batches)) = waiting.iter_mut().enumerate().find(|(_, batches)| !batches.is_empty()) else {
-            return Ok(None);
+    /// Has the last epoch that is closed gone through too, if it brings nothing but a deadline may have come.
+    fn attend(&mut self, frontiers: &[MutableAntichain<u64>]) {
+        let frontier = frontiers.iter().filter_map(|frontier| frontier.frontier().first().copied()).min();
+        let Some((awake, frontier)) = self.awake.as_mut().zip(frontier) else {
+            // Without inputs there are no epochs.
+            self.awake = None;
+            return;
         };
-        let (mut taken, mut rows, mut bytes) = (Vec::new(), 0, 0);
-        while let Some(batch) = batches.front() {
-            rows += batch.len();
-            bytes += bytes_in(batch);
-            if !taken.is_empty() && (rows > COALESCED.rows || bytes > COALESCED.bytes) {
-                break;
-            }
-            self.backlogs[port].remove(batch);
-            taken.extend(batches.pop_front());
-        }
-        let mut together = match taken.as_slice() {
-            [one] => vec![one.clone()],
-            several => changes::concat(&several[0].schema(), several)?,
-        };
-        let batch = together.pop().expect("what is less than a batch is one batch");
-        Ok(Some((Port(port), batch)))
-    }
-
-    fn send(&mut self, capability: &Capability<u64>) {
-        for error in self.output.take_errors() {
-            self.counters.error(&error);
-        }
-        let changes = self.output.take_changes();
-        if !changes.is_empty() {
-            self.sender.activate().give(capability, &mut Changes(changes));
+        if frontier > *awake.time() {
+            let capability = awake.delayed(&(frontier - 1));
+            self.waiting.entry(frontier - 1).or_insert(Waiting { capability, changes: Vec::new() });
+            awake.downgrade(&frontier);
         }
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use changes::Epoch;
 use futures::channel::oneshot;
+use operators::Moment;
 use parking_lot::Mutex;
 use plan::RelationId;
 use state::Budget;
@@ -179,7 +180,11 @@ impl Clock {
         if !changed.is_empty() {
             panics::on_purpose(|| "clock".to_owned());
             let changed = Arc::new(changed);
-            let views = self.tell_all_is_well(&Command::Advance { epoch, changed: Arc::clone(&changed) });
+            let views = self.tell_all_is_well(&Command::Advance {
+                moment: Moment { epoch, now_us: 0 },
+                changed: Arc::clone(&changed),
+                woken: Arc::default(),
+            });
             let relations =
                 changed.iter().chain(&views).filter_map(|id| self.relation(*id).cloned()).collect::<Vec<_>>();
             relations.iter().for_each(|relation| relation.closes(epoch));

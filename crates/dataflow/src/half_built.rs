@@ -17,10 +17,11 @@ use parking_lot::Mutex;
 use plan::RelationId;
 use timely::worker::Worker;
 
+use crate::adapter::Time;
 use crate::backfill::Progress;
-use crate::build::{Feed, Spec};
+use crate::build::{Feed, Input, Spec};
+use crate::dataflow::Dataflow;
 use crate::relation::Relation;
-use crate::worker::{Dataflow, send};
 use crate::{Error, build};
 
 /// Bytes of a portion, more or less, where rows are large.
@@ -40,6 +41,8 @@ pub(crate) struct HalfBuilt {
     parts: VecDeque<Part>,
     /// The own epoch in which the next portion goes in.
     time: u64,
+    /// Whether there may be work to do on this worker before that.
+    is_closing: bool,
     /// Whether the clock has been told that all is through.
     is_reported: bool,
 }
@@ -91,12 +94,13 @@ impl HalfBuilt {
         replays: &Arc<Replays>,
         relations: &HashMap<RelationId, Relation>,
         progress: &Arc<Progress>,
+        time: &Time,
     ) -> Result<HalfBuilt, Error> {
         let first = snapshot.next();
-        let built = build::build(worker, spec, first)?;
+        let built = build::build(worker, spec, first, time)?;
         let mut parts = VecDeque::new();
         let mut reads_of: HashMap<RelationId, usize> = HashMap::new();
-        for (input, (feed, _)) in built.inputs.iter().enumerate() {
+        for (input, Input { feed, .. }) in built.inputs.iter().enumerate() {
             let rows = match feed {
                 Feed::Constant(batch) if worker.index() == 0 => {
                     Rows::Memory(Box::new(std::iter::once(Ok(batch.clone()))))
@@ -118,8 +122,9 @@ impl HalfBuilt {
             };
             parts.push_back(Part { input, rows, rest: None });
         }
-        let dataflow = Dataflow::new(Arc::clone(spec), built);
-        Ok(HalfBuilt { dataflow, progress: Arc::clone(progress), parts, time: first.0, is_reported: false })
+        let dataflow = Dataflow::new(Arc::clone(spec), built, time);
+        let (progress, time) = (Arc::clone(progress), first.0);
+        Ok(HalfBuilt { dataflow, progress, parts, time, is_closing: false, is_reported: false })
     }
 
     /// Has it fed what changed after `after` up to and including `upto`.
@@ -131,7 +136,7 @@ impl HalfBuilt {
         upto: Epoch,
     ) {
         self.is_reported = false;
-        for (input, (feed, _)) in self.dataflow.built.inputs.iter().enumerate() {
+        for (input, Input { feed, .. }) in self.dataflow.built.inputs.iter().enumerate() {
             if let Feed::Relation { id, columns } = feed
                 && let Some(relation) = relations.get(id)
             {
@@ -143,7 +148,14 @@ impl HalfBuilt {
 
     /// Feeds the next portion, of about `rows_max` rows, if the last one is through.
     pub(crate) fn turn(&mut self, worker: usize, rows_max: usize) -> Result<Turn, Error> {
-        if self.dataflow.built.probe.less_than(&self.time) {
+        if self.is_closing {
+            if self.dataflow.work(Epoch(self.time - 1)) {
+                self.dataflow.close(self.time);
+                self.is_closing = false;
+            }
+            return Ok(Turn::Busy);
+        }
+        if !self.dataflow.is_through(self.time) {
             return Ok(Turn::Busy);
         }
         let mut rows = 0;
@@ -155,7 +167,7 @@ impl HalfBuilt {
             match part.next(rows_max - rows)? {
                 Next::Batch(batch) => {
                     rows += batch.len();
-                    send(&mut self.dataflow.built.inputs[part.input].1, batch);
+                    self.dataflow.take(part.input, &batch);
                 }
                 Next::Later => has_more = false,
                 Next::End => _ = self.parts.pop_front(),
@@ -182,15 +194,13 @@ impl HalfBuilt {
     /// Feeds the little that is left at once, in an epoch that all workers know: the dataflow is then
     /// one of those that follow the clock, from the epoch after `epoch` on.
     pub(crate) fn join(mut self, worker: &mut Worker, epoch: Epoch) -> Dataflow {
-        self.go_to(self.progress.latest() + 1);
         while let Some(mut part) = self.parts.pop_front() {
             while let Next::Batch(batch) = part.next(usize::MAX).expect("what is in memory can be read") {
-                send(&mut self.dataflow.built.inputs[part.input].1, batch);
+                self.dataflow.take(part.input, &batch);
             }
         }
-        self.go_to(epoch.next().0);
-        let probe = &self.dataflow.built.probe;
-        worker.step_or_park_while(None, || probe.less_than(&epoch.next().0));
+        self.dataflow.advance_to(epoch.next().0);
+        worker.step_or_park_while(None, || !self.dataflow.is_through(epoch.next().0));
         self.dataflow
     }
 
@@ -202,7 +212,7 @@ impl HalfBuilt {
 
     fn go_to(&mut self, time: u64) {
         self.time = time;
-        self.dataflow.advance_to(time);
+        self.is_closing = true;
     }
 }
 

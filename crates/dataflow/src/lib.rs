@@ -10,20 +10,25 @@
 mod runtime;
 
 mod adapter;
+mod advance;
+mod agreement;
 mod backfill;
 mod build;
 mod checkpoint;
 mod clock;
+mod dataflow;
 mod error;
 mod exchange;
 mod half_built;
 mod memory;
 mod panics;
 mod publish;
+mod queue;
 mod relation;
 mod sink;
 mod source;
 mod sources;
+mod stage;
 mod statistics;
 mod transaction;
 mod worker;

@@ -16,6 +16,7 @@ use plan::{Node, RelationId};
 use state::{Budget, CheckpointSink, Holds, Identity, Owner, Rows, SharedRows};
 use tokio::sync::watch;
 
+use crate::agreement::Agreement;
 use crate::backfill::{BuildProgress, Builds};
 use crate::build::{self, Spec, Target};
 use crate::clock::{self, Clock, Request};
@@ -100,7 +101,11 @@ impl Runtime {
         let (publish, published) = watch::channel(epoch);
         let now = Now::new(epoch);
         let cpu = Arc::new(Mutex::new(vec![Duration::ZERO; workers]));
-        let channels = |commands| worker::Channels { commands, done: done.clone(), clock: requests.clone() };
+        let agreement = Arc::new(Agreement::new(workers));
+        let channels = |commands| {
+            let (done, clock, agreement) = (done.clone(), requests.clone(), Arc::clone(&agreement));
+            worker::Channels { commands, done, clock, agreement }
+        };
         let timely_thread = start_workers(receivers.into_iter().map(channels).collect(), config.portion_rows)?;
         let channels = clock::Channels {
             published: publish,

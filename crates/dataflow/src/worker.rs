@@ -1,34 +1,32 @@
 //! A worker: a thread that builds dataflows and takes them from epoch to epoch as the clock says.
 //!
-//! All workers get the same commands in the same order. A dataflow is stepped only in epochs in
-//! which something that it reads has changed. An epoch goes level by level: all dataflows whose inputs
-//! are settled are fed and closed, many together, and what they changed says who is next. Between commands
-//! a worker fills the dataflows that are half built, a portion at a time.
+//! All workers get the same commands in the same order. Epochs are taken through the dataflows in
+//! [`crate::advance`]. Between commands a worker fills the dataflows that are half built, a portion at a time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::Duration;
 
-use changes::{BATCH_ROWS_MAX, ChangeBatch, Epoch};
+use changes::Epoch;
+use operators::Moment;
 use plan::RelationId;
 use state::Partition;
 use timely::worker::Worker;
 
+use crate::Error;
+use crate::adapter::Time;
+use crate::agreement::Agreement;
 use crate::backfill::Progress;
-use crate::build::{self, Built, Feed, Spec, Target};
+use crate::build::{self, Feed, Spec};
 use crate::checkpoint::{self, Checkpoint, Sink};
 use crate::clock::Request;
+use crate::dataflow::Dataflow;
 use crate::half_built::{HalfBuilt, Replays, Turn};
 use crate::relation::Relation;
-use crate::{Error, exchange::Changes, panics};
 
 /// How long a worker waits for commands and other workers when it has nothing to fill in.
 const IDLE_PAUSE: Duration = Duration::from_micros(200);
-
-/// Dataflows of a level that are fed and closed together: enough that workers seldom wait for one
-/// another, and no more than a core's caches hold.
-const GROUP_DATAFLOWS: usize = 16;
 
 /// What the clock asks of every worker.
 #[derive(Clone)]
@@ -41,8 +39,8 @@ pub(crate) enum Command {
     CatchUp { id: RelationId, after: Epoch, upto: Epoch },
     /// Feed a half-built dataflow the last changes at once: it follows the clock after `epoch`.
     Join { id: RelationId, after: Epoch, upto: Epoch, epoch: Epoch },
-    /// Close `epoch`, in which these tables and sources changed.
-    Advance { epoch: Epoch, changed: Arc<HashSet<RelationId>> },
+    /// Close an epoch, in which these tables and sources changed, and the time came for these dataflows.
+    Advance { moment: Moment, changed: Arc<HashSet<RelationId>>, woken: Arc<BTreeSet<RelationId>> },
     /// End dataflows and forget relations.
     Drop(Arc<Vec<RelationId>>),
     /// Write what changed in those of these dataflows that follow the clock.
@@ -69,12 +67,14 @@ pub(crate) struct Channels {
     pub(crate) done: Sender<Done>,
     /// For what nobody waits for.
     pub(crate) clock: Sender<Request>,
+    /// Of all workers.
+    pub(crate) agreement: Arc<Agreement>,
 }
 
 /// Runs a worker until the clock is gone. It fills half-built dataflows by about `portion_rows` rows
 /// at a time.
 pub(crate) fn run(worker: &mut Worker, channels: &Channels, portion_rows: usize) {
-    let mut driver = Driver::new(worker.index(), portion_rows);
+    let mut driver = Driver::new(worker.index(), portion_rows, Arc::clone(&channels.agreement));
     loop {
         let command = if driver.half_built.is_empty() {
             channels.commands.recv().map_err(|_| TryRecvError::Disconnected)
@@ -98,7 +98,7 @@ pub(crate) fn run(worker: &mut Worker, channels: &Channels, portion_rows: usize)
         driver.tidy();
     }
     let built = driver.dataflows.into_values().chain(driver.half_built.into_values().map(|half| half.dataflow));
-    built.for_each(|dataflow| worker.drop_dataflow(dataflow.built.index));
+    built.for_each(|dataflow| dataflow.end(worker));
 }
 
 fn thread_cpu() -> Duration {
@@ -106,42 +106,38 @@ fn thread_cpu() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-struct Driver {
-    index: usize,
+/// A worker's own memory.
+pub(crate) struct Driver {
+    pub(crate) index: usize,
+    time: Time,
+    pub(crate) agreement: Arc<Agreement>,
     portion_rows: usize,
-    relations: HashMap<RelationId, Relation>,
+    pub(crate) relations: HashMap<RelationId, Relation>,
     /// Those that follow the clock.
-    dataflows: BTreeMap<RelationId, Dataflow>,
+    pub(crate) dataflows: BTreeMap<RelationId, Dataflow>,
     half_built: BTreeMap<RelationId, HalfBuilt>,
     /// By relation, who reads it.
-    readers: HashMap<RelationId, Readers>,
+    pub(crate) readers: HashMap<RelationId, Readers>,
     /// Views that may hold rows which nobody reads any more, and below which epoch they hold none.
-    untidy: BTreeMap<RelationId, Epoch>,
+    pub(crate) untidy: BTreeMap<RelationId, Epoch>,
     /// Dataflows whose memory the budget does not know yet.
-    uncounted: BTreeSet<RelationId>,
+    pub(crate) uncounted: BTreeSet<RelationId>,
 }
 
 /// The dataflows that read a relation.
 #[derive(Default)]
-struct Readers {
-    dataflows: BTreeSet<RelationId>,
+pub(crate) struct Readers {
+    pub(crate) dataflows: BTreeSet<RelationId>,
     /// All columns that one of them wants, in ascending order.
-    columns: Vec<usize>,
-}
-
-/// A dataflow as its worker drives it.
-pub(crate) struct Dataflow {
-    spec: Arc<Spec>,
-    pub(crate) built: Built,
-    reads: HashSet<RelationId>,
-    /// One more than the highest of those that it reads; tables and sources are 0.
-    level: usize,
+    pub(crate) columns: Vec<usize>,
 }
 
 impl Driver {
-    fn new(index: usize, portion_rows: usize) -> Driver {
+    fn new(index: usize, portion_rows: usize, agreement: Arc<Agreement>) -> Driver {
         Driver {
             index,
+            time: Time::default(),
+            agreement,
             portion_rows,
             relations: HashMap::new(),
             dataflows: BTreeMap::new(),
@@ -157,7 +153,8 @@ impl Driver {
         match command {
             Command::Declare(relation) => _ = self.relations.insert(relation.id(), relation),
             Command::Build { spec, snapshot, replays, progress } => {
-                let half_built = HalfBuilt::new(worker, &spec, snapshot, &replays, &self.relations, &progress)?;
+                let half_built =
+                    HalfBuilt::new(worker, &spec, snapshot, &replays, &self.relations, &progress, &self.time)?;
                 self.half_built.insert(spec.id, half_built);
             }
             Command::CatchUp { id, after, upto } => {
@@ -165,7 +162,10 @@ impl Driver {
                 half_built.catch_up(self.index, &self.relations, after, upto);
             }
             Command::Join { id, after, upto, epoch } => self.join(worker, id, after, upto, epoch),
-            Command::Advance { epoch, changed } => return Ok(self.advance(worker, epoch, &changed)),
+            Command::Advance { moment, changed, woken } => {
+                self.time.set(moment.now_us);
+                return Ok(self.advance(worker, moment.epoch, &changed, &woken));
+            }
             Command::Drop(ids) => self.drop(worker, &ids),
             Command::Checkpoint { sink, ids } => self.checkpoint(worker, &sink, &ids)?,
             Command::Restore { specs, checkpoint, epoch } => {
@@ -213,75 +213,14 @@ impl Driver {
     fn follow_clock(&mut self, id: RelationId, mut dataflow: Dataflow) {
         let level_of = |id: &RelationId| self.dataflows.get(id).map_or(0, |dataflow| dataflow.level);
         dataflow.level = 1 + dataflow.reads.iter().map(level_of).max().unwrap_or(0);
-        for (feed, _) in &dataflow.built.inputs {
-            if let Feed::Relation { id: read, columns } = feed {
+        for input in &dataflow.built.inputs {
+            if let Feed::Relation { id: read, columns } = &input.feed {
                 self.readers.entry(*read).or_default().add(id, columns);
             }
         }
         self.untidy.insert(id, Epoch::ZERO);
         self.uncounted.insert(id);
         self.dataflows.insert(id, dataflow);
-    }
-
-    /// Takes an epoch through all dataflows that it concerns, level by level. Says which views it changed.
-    fn advance(&mut self, worker: &mut Worker, epoch: Epoch, changed: &HashSet<RelationId>) -> Vec<RelationId> {
-        panics::on_purpose(|| format!("worker {}", self.index));
-        let mut due: BTreeMap<usize, BTreeSet<RelationId>> = BTreeMap::new();
-        for id in changed {
-            self.readers_due(*id, &mut due);
-        }
-        let mut changes = ChangesOfEpoch::new(epoch);
-        let mut changed = Vec::new();
-        while let Some((_, level)) = due.pop_first() {
-            let level = level.into_iter().collect::<Vec<_>>();
-            for group in level.chunks(GROUP_DATAFLOWS) {
-                group.iter().for_each(|id| self.feed(*id, epoch, &mut changes));
-                self.settle(worker, group, epoch);
-            }
-            for id in level {
-                if self.relations.get(&id).is_some_and(|relation| relation.changed_at() == epoch) {
-                    self.readers_due(id, &mut due);
-                    self.untidy.entry(id).or_insert(Epoch::ZERO);
-                    changed.push(id);
-                }
-                self.uncounted.insert(id);
-            }
-        }
-        changed
-    }
-
-    /// Feeds a dataflow what its inputs changed in an epoch, and closes it.
-    fn feed(&mut self, id: RelationId, epoch: Epoch, changes: &mut ChangesOfEpoch) {
-        let dataflow = self.dataflows.get_mut(&id).expect("who reads is there");
-        for (feed, handle) in &mut dataflow.built.inputs {
-            handle.advance_to(epoch.0);
-            let Feed::Relation { id, columns } = feed else {
-                continue;
-            };
-            if let Some(relation) = self.relations.get(id).filter(|relation| relation.changed_at() == epoch) {
-                changes.feed(relation, self.index, &self.readers[id].columns, columns, handle);
-            }
-        }
-        dataflow.advance_to(epoch.next().0);
-    }
-
-    /// Adds the dataflows that read `id` to those that are due, by their level.
-    fn readers_due(&self, id: RelationId, due: &mut BTreeMap<usize, BTreeSet<RelationId>>) {
-        for reader in self.readers.get(&id).into_iter().flat_map(|readers| &readers.dataflows) {
-            due.entry(self.dataflows[reader].level).or_default().insert(*reader);
-        }
-    }
-
-    /// Steps until an epoch went through these dataflows, on all workers.
-    fn settle(&self, worker: &mut Worker, dataflows: &[RelationId], epoch: Epoch) {
-        let next = epoch.next().0;
-        let mut open = dataflows.iter().map(|id| &self.dataflows[id].built.probe).collect::<Vec<_>>();
-        worker.step_or_park_while(None, || {
-            while open.last().is_some_and(|probe| !probe.less_than(&next)) {
-                open.pop();
-            }
-            !open.is_empty()
-        });
     }
 
     /// Forgets what nobody reads any more of views that changed since they were last collected whole,
@@ -313,7 +252,7 @@ impl Driver {
         for id in ids {
             let half_built = self.half_built.remove(id).map(|half_built| half_built.dataflow);
             for dataflow in half_built.into_iter().chain(self.dataflows.remove(id)) {
-                worker.drop_dataflow(dataflow.built.index);
+                dataflow.end(worker);
                 for read in &dataflow.reads {
                     self.stop_reading(*read, *id);
                 }
@@ -352,9 +291,9 @@ impl Driver {
         epoch: Epoch,
     ) -> Result<(), Error> {
         let partition = Partition { index: worker.index(), count: worker.peers() };
-        let built = build::build(worker, spec, epoch)?;
+        let built = build::build(worker, spec, epoch, &self.time)?;
         checkpoint.read_dataflow(spec, &built, partition)?;
-        let mut dataflow = Dataflow::new(Arc::clone(spec), built);
+        let mut dataflow = Dataflow::new(Arc::clone(spec), built, &self.time);
         dataflow.advance_to(epoch.next().0);
         if let Some(relation) = spec.relation() {
             self.relations.insert(spec.id, relation.clone());
@@ -371,97 +310,5 @@ impl Readers {
         self.columns.extend(columns);
         self.columns.sort_unstable();
         self.columns.dedup();
-    }
-}
-
-impl Dataflow {
-    pub(crate) fn new(spec: Arc<Spec>, built: Built) -> Dataflow {
-        Dataflow { reads: spec.reads(), spec, built, level: 0 }
-    }
-
-    /// Nothing more comes before `time`.
-    pub(crate) fn advance_to(&mut self, time: u64) {
-        self.built.inputs.iter_mut().for_each(|(_, handle)| handle.advance_to(time));
-    }
-
-    /// Forgets what a view's rows were before `horizon`, on this worker.
-    pub(crate) fn collect(&self, worker: usize, horizon: Epoch) -> Result<(), Error> {
-        if let Target::Relation(relation) = &self.spec.target {
-            relation.partition(worker).write().collect(horizon)?;
-            relation.account(worker);
-        }
-        Ok(())
-    }
-
-    /// Tells the budget what it holds on this worker.
-    fn account(&self, worker: usize) {
-        if let Target::Relation(relation) = &self.spec.target {
-            relation.account(worker);
-        }
-        // The last operator is the target, whose rows are the relation's own.
-        let operators = self.built.operators.split_last().map_or(&[][..], |(_, before)| before);
-        let bytes = operators.iter().map(|operator| operator.borrow().state_bytes()).sum();
-        self.spec.memory.set(worker, bytes);
-    }
-
-    fn columns_of(&self, read: RelationId) -> impl Iterator<Item = usize> {
-        let feeds = self.built.inputs.iter().filter_map(move |(feed, _)| match feed {
-            Feed::Relation { id, columns } if *id == read => Some(columns),
-            _ => None,
-        });
-        feeds.flatten().copied()
-    }
-
-    fn count_state(&self, worker: usize) {
-        let operators = self.built.operators.split_last().map_or(&[][..], |(_, before)| before);
-        let rows = operators.iter().map(|operator| operator.borrow().state_rows()).sum();
-        self.spec.counters.set_state_rows(worker, rows);
-    }
-}
-
-/// What one epoch changed, read once for all who read it.
-struct ChangesOfEpoch {
-    epoch: Epoch,
-    by_relation: HashMap<RelationId, Vec<ChangeBatch>>,
-}
-
-impl ChangesOfEpoch {
-    fn new(epoch: Epoch) -> ChangesOfEpoch {
-        ChangesOfEpoch { epoch, by_relation: HashMap::new() }
-    }
-
-    /// Sends the columns `wanted` of this worker's part of a relation's changes, of which all readers
-    /// together want `columns`.
-    fn feed(
-        &mut self,
-        relation: &Relation,
-        worker: usize,
-        columns: &[usize],
-        wanted: &[usize],
-        handle: &mut build::Handle,
-    ) {
-        let before = Epoch(self.epoch.0 - 1);
-        let changes = self.by_relation.entry(relation.id()).or_insert_with(|| {
-            let changes = relation.partition(worker).changes(before, self.epoch, columns);
-            changes.expect("what is in memory can be read")
-        });
-        if changes.is_empty() {
-            return;
-        }
-        let place = |column: &usize| columns.binary_search(column).expect("a reader's columns are among all");
-        let places = wanted.iter().map(place).collect::<Vec<_>>();
-        for batch in changes {
-            send(handle, batch.project(&places).expect("the columns are there"));
-        }
-    }
-}
-
-/// Sends a batch into a dataflow, in parts of a size that operators are made for.
-pub(crate) fn send(handle: &mut build::Handle, batch: ChangeBatch) {
-    let mut offset = 0;
-    while offset < batch.len() {
-        let length = BATCH_ROWS_MAX.min(batch.len() - offset);
-        handle.send_batch(&mut Changes::from(batch.slice(offset, length)));
-        offset += length;
     }
 }

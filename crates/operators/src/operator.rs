@@ -12,6 +12,9 @@ pub struct Port(pub usize);
 pub struct Moment {
     /// The epoch that is complete.
     pub epoch: Epoch,
+    /// What time it is in that epoch, in microseconds since 1970 (UTC): what `now()` means in it. It
+    /// never goes back from one epoch to the next.
+    pub now_us: i64,
 }
 
 /// Whether an operator has done all that it was asked for.
@@ -48,8 +51,9 @@ pub trait Operator {
         output: &mut Output,
     ) -> Result<Progress, Fault>;
 
-    /// No more changes of this epoch will come on any input. Also called for the first epoch of a
-    /// dataflow when no change came at all.
+    /// No more changes of this epoch will come on any input. Called for an epoch that brought the
+    /// operator changes, for the first one of its dataflow, also after [`Operator::restore`], and for
+    /// the one in which the time has come that it asked for with [`Output::wake_at`].
     ///
     /// # Errors
     /// Only what cannot be recovered from.
@@ -100,6 +104,7 @@ pub trait Operator {
 pub struct Output {
     changes: Vec<ChangeBatch>,
     errors: Vec<RowError>,
+    wake_us: Option<i64>,
     /// When it is full.
     bounds: Bounds,
     /// Rows and bytes put out or worked through since it was last taken from.
@@ -116,7 +121,7 @@ impl Output {
     /// One that is full after this much.
     #[must_use]
     pub fn bounded(bounds: Bounds) -> Output {
-        Output { changes: Vec::new(), errors: Vec::new(), bounds, spent: NOTHING }
+        Output { changes: Vec::new(), errors: Vec::new(), wake_us: None, bounds, spent: NOTHING }
     }
 
     /// Changes for whoever reads this operator, cut where they are more than a batch may hold; an
@@ -130,6 +135,13 @@ impl Output {
     pub fn error(&mut self, error: RowError) {
         self.spend(ERROR_ROWS, error.message.len() + error.payload.len());
         self.errors.push(error);
+    }
+
+    /// Asks for [`Operator::on_epoch_complete`] in the first epoch that is not before a time, in
+    /// microseconds since 1970, also if it brings no changes. Of several wishes the earliest stands; with
+    /// its fulfilment the others are forgotten, and to be made again.
+    pub fn wake_at(&mut self, time_us: i64) {
+        self.wake_us = Some(self.wake_us.map_or(time_us, |earlier| earlier.min(time_us)));
     }
 
     /// Counts rows that were worked through, and bytes that were looked at, without being put out.
@@ -157,6 +169,11 @@ impl Output {
     pub fn take_changes(&mut self) -> Vec<ChangeBatch> {
         self.spent = NOTHING;
         std::mem::take(&mut self.changes)
+    }
+
+    /// Takes the earliest time that was asked for.
+    pub fn take_wake(&mut self) -> Option<i64> {
+        self.wake_us.take()
     }
 
     /// Takes all errors put so far.

@@ -158,7 +158,7 @@ pub(crate) fn feed(
 
 /// Completes an epoch, and waits until the operator is done.
 pub(crate) fn complete(operator: &mut impl Operator, epoch: Epoch, output: &mut Collected) -> Result<(), Fault> {
-    let progress = operator.on_epoch_complete(&Moment { epoch }, &mut output.output);
+    let progress = operator.on_epoch_complete(&Moment { epoch, now_us: 0 }, &mut output.output);
     output.finish(operator, progress)
 }
 

@@ -12,6 +12,25 @@ pub struct Properties {
 }
 
 impl Node {
+    /// The columns by whose hash, in this order, the rows of the result lie on the workers; none if no columns say it.
+    #[must_use]
+    pub fn spread_by(&self) -> Option<Vec<usize>> {
+        match self {
+            // A relation's rows lie where the hash of its key says.
+            Node::Get(get) => get.properties.unique.clone().filter(|_| !get.properties.append_only),
+            Node::Filter(filter) => filter.input.spread_by(),
+            Node::Project(project) => {
+                let place = |column: &usize| {
+                    project.expressions.iter().position(|expression| column_of(expression) == Some(*column))
+                };
+                project.input.spread_by()?.iter().map(place).collect()
+            }
+            Node::Aggregate(aggregate) => Some((0..aggregate.keys.len()).collect()),
+            Node::Distinct(distinct) => Some((0..distinct.input.schema().fields().len()).collect()),
+            Node::Constant(_) | Node::Union(_) | Node::Join(_) => None,
+        }
+    }
+
     /// What is known of this node's rows.
     #[must_use]
     pub fn properties(&self) -> Properties {

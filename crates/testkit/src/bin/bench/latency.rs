@@ -8,7 +8,7 @@ use testkit::server::{Server, binary_beside};
 use crate::process;
 
 /// How long the idle server is watched.
-const IDLE: Duration = Duration::from_secs(10);
+pub const IDLE: Duration = Duration::from_secs(10);
 
 /// Three views deep: a join, an aggregate over it, a filter over that.
 const SETUP: &str = "
@@ -59,13 +59,13 @@ pub async fn run(inserts: usize) -> Result<()> {
     Ok(())
 }
 
-fn print_quantiles(what: &str, times: &mut [Duration]) {
+pub fn print_quantiles(what: &str, times: &mut [Duration]) {
     times.sort_unstable();
     let at = |percent: usize| times[(times.len() * percent / 100).min(times.len() - 1)].as_secs_f64() * 1e3;
     println!("{what}: median {:.2} ms, p99 {:.2} ms", at(50), at(99));
 }
 
-fn print_idle(what: &str, server: &Server, before: Duration) {
+pub fn print_idle(what: &str, server: &Server, before: Duration) {
     let used = process::cpu(server.process_id()).unwrap_or_default().saturating_sub(before);
     let memory = process::resident_bytes(server.process_id()).unwrap_or(0);
     println!("{what}: {:.1}% of a core, {} MB", used.as_secs_f64() * 100.0 / IDLE.as_secs_f64(), memory >> 20);

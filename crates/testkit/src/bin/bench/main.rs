@@ -6,6 +6,7 @@
 mod latency;
 mod process;
 mod throughput;
+mod views;
 
 use anyhow::Result;
 use clap::Parser;
@@ -38,6 +39,9 @@ struct Arguments {
     /// Measure latency and the idle server instead.
     #[arg(long)]
     latency: bool,
+    /// Measure one-row inserts below so many views over one table instead, and what they cost idle.
+    #[arg(long)]
+    views: Option<usize>,
     /// How many rows are inserted for the latency.
     #[arg(long, default_value_t = 1_000)]
     inserts: usize,
@@ -52,6 +56,9 @@ fn main() -> Result<()> {
         .build()?;
     if arguments.latency {
         return runtime.block_on(latency::run(arguments.inserts));
+    }
+    if let Some(views) = arguments.views {
+        return runtime.block_on(views::run(views, arguments.workers, arguments.inserts));
     }
     runtime.block_on(throughput::run(&throughput::Plan {
         events: arguments.events,
