@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 
 use changes::{ChangeBatch, Epoch};
 
+use super::keys::Indexes;
 use super::{RowId, Rows};
 use crate::chunk::Births;
 use crate::version::Version;
@@ -101,7 +102,7 @@ impl Rows {
         self.newest = Epoch::ZERO;
         self.horizon = Epoch::ZERO;
         self.saved.clear();
-        *self.index.write() = Default::default();
+        *self.index.write() = Indexes::new(&self.keys);
     }
 
     /// Takes a restored chunk, with its ids as they are.
