@@ -35,14 +35,23 @@ const PROBE_ROWS_MAX: usize = 16_384;
 /// See [`plan::Join`].
 pub struct Join {
     schema: SchemaRef,
-    /// For each output column the side it comes from, and its place among what the side keeps.
-    output: Vec<(usize, usize)>,
+    /// Where each output column comes from.
+    output: Vec<Source>,
     sides: [Side; 2],
     residual: Option<Residual>,
     /// Changes that have not met all rows of the other side yet, in their order.
     meetings: VecDeque<Meeting>,
     /// The epoch that is complete but for meetings and deferred deletions.
     closing: Option<Epoch>,
+}
+
+/// A column of a pair.
+#[derive(Clone, Copy)]
+enum Source {
+    /// Of a side, at this place among what the side keeps.
+    Side(usize, usize),
+    /// Read by the residual, at this place among its columns: pairs that it chose have it already.
+    Residual(usize),
 }
 
 /// One input.
@@ -71,16 +80,20 @@ struct Meeting {
 struct Probed {
     changes: ChangeBatch,
     probe: Probe,
-    /// Pairs that were found, of which so many have been put out: rows may be too wide for all at once.
+    /// Pairs that were found, of which so many were given to the residual.
     pairs: Pairs,
-    put: usize,
+    tested: usize,
+    /// What is being put out.
+    chosen: Option<Chosen>,
 }
 
-impl Probed {
-    /// The pairs that are still to be put out. The changes are of `side`.
-    fn portion(&self, side: usize) -> Portion<'_> {
-        Portion { side, changes: &self.changes, rows: &self.pairs.rows[self.put..], ids: &self.pairs.ids[self.put..] }
-    }
+/// Pairs that are in the result, of which so many have been put out: rows may be too wide for all at
+/// once.
+struct Chosen {
+    pairs: Pairs,
+    /// The columns that the residual has read of them, no more than a batch may hold.
+    read: Vec<ArrayRef>,
+    put: usize,
 }
 
 /// Pairs of a changed row and a row of the other side.
@@ -91,6 +104,14 @@ struct Portion<'a> {
     rows: &'a [u32],
     /// For each pair the other side's row.
     ids: &'a [u64],
+}
+
+impl Probed {
+    /// The pairs that the residual has not seen yet. The changes are of `side`.
+    fn untested(&self, side: usize) -> Portion<'_> {
+        let (rows, ids) = (&self.pairs.rows[self.tested..], &self.pairs.ids[self.tested..]);
+        Portion { side, changes: &self.changes, rows, ids }
+    }
 }
 
 impl Side {
@@ -161,9 +182,13 @@ impl Join {
             let (side, column) = if column < width { (0, column) } else { (1, column - width) };
             (side, sides[side].kept.binary_search(&column).expect("what is read is kept"))
         };
-        let output = plan.output.iter().map(|&column| place(column)).collect();
         let all = [plan.left.schema().fields().to_vec(), plan.right.schema().fields().to_vec()].concat();
         let residual = Residual::new(&plan.residual, &Schema::new(all), place)?;
+        let source = |&column: &usize| {
+            let read = residual.as_ref().and_then(|residual| residual.place_of(place(column)));
+            read.map_or(Source::Side(place(column).0, place(column).1), Source::Residual)
+        };
+        let output = plan.output.iter().map(source).collect();
         Ok(Join { schema: plan.schema.clone(), output, sides, residual, meetings: VecDeque::new(), closing: None })
     }
 
@@ -203,49 +228,66 @@ impl Join {
                 let changes = meeting.changes.slice(meeting.next, length);
                 meeting.next += length;
                 let probe = other.probe(side, &changes)?;
-                Probed { changes, probe, pairs: Pairs::default(), put: 0 }
+                Probed { changes, probe, pairs: Pairs::default(), tested: 0, chosen: None }
             }
         };
-        if probed.put == probed.pairs.ids.len() {
-            other.rows.next_pairs(&mut probed.probe, output.room().rows, &mut probed.pairs)?;
-            probed.put = 0;
-            if let Some(residual) = &mut self.residual {
-                let found = probed.portion(meeting.side);
-                let mut chosen = Pairs::default();
-                residual.choose(&self.sides, &found, output, |place| {
-                    chosen.rows.push(found.rows[place]);
-                    chosen.ids.push(found.ids[place]);
-                })?;
-                output.spend(found.rows.len() - chosen.rows.len(), 0);
-                probed.pairs = chosen;
+        if probed.chosen.is_none() {
+            if probed.tested == probed.pairs.ids.len() {
+                other.rows.next_pairs(&mut probed.probe, output.room().rows, &mut probed.pairs)?;
+                probed.tested = 0;
             }
+            probed.chosen = match &mut self.residual {
+                None => Some(Chosen { pairs: std::mem::take(&mut probed.pairs), read: Vec::new(), put: 0 }),
+                Some(residual) => {
+                    let portion = probed.untested(meeting.side);
+                    let (tested, chosen) = residual.choose(&self.sides, &portion, output)?;
+                    output.spend(tested - chosen.pairs.ids.len(), 0);
+                    probed.tested += tested;
+                    Some(chosen)
+                }
+            };
         }
-        probed.put += put_pairs(&self.schema, &self.output, &self.sides, &probed.portion(meeting.side), output)?;
-        if probed.put == probed.pairs.ids.len() && probed.probe.is_done() {
+        if let Some(chosen) = &mut probed.chosen {
+            chosen.put += self.put_pairs(meeting.side, &probed.changes, chosen, output)?;
+        }
+        probed.chosen = probed.chosen.filter(|chosen| chosen.put < chosen.pairs.ids.len());
+        if probed.chosen.is_none() && probed.tested == probed.pairs.ids.len() && probed.probe.is_done() {
             return Ok(meeting.next == meeting.changes.len());
         }
         meeting.probed = Some(probed);
         Ok(false)
     }
-}
 
-/// Puts out pairs, in batches of a bounded size, until the output is full. Returns how many.
-fn put_pairs(
-    schema: &SchemaRef,
-    columns: &[(usize, usize)],
-    sides: &[Side; 2],
-    pairs: &Portion<'_>,
-    output: &mut Output,
-) -> Result<usize, Fault> {
-    let mut put = 0;
-    for_each_batch(columns, sides, pairs, |first, columns, (diffs, length)| {
-        let options = RecordBatchOptions::new().with_row_count(Some(length));
-        let rows = RecordBatch::try_new_with_options(schema.clone(), columns, &options)?;
-        output.changes(ChangeBatch::new(rows, diffs));
-        put = first + length;
-        Ok(if output.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    })?;
-    Ok(put)
+    /// Puts out pairs of changes to `side`, in batches of a bounded size, until the output is full.
+    /// Returns how many.
+    fn put_pairs(
+        &self,
+        side: usize,
+        changes: &ChangeBatch,
+        chosen: &Chosen,
+        output: &mut Output,
+    ) -> Result<usize, Fault> {
+        let (rows, ids) = (&chosen.pairs.rows[chosen.put..], &chosen.pairs.ids[chosen.put..]);
+        let portion = Portion { side, changes, rows, ids };
+        let not_read = self.output.iter().filter_map(|source| match source {
+            Source::Side(side, place) => Some((*side, *place)),
+            Source::Residual(_) => None,
+        });
+        let mut put = 0;
+        for_each_batch(&not_read.collect::<Vec<_>>(), &self.sides, &portion, |first, columns, (diffs, length)| {
+            let mut columns = columns.into_iter();
+            let columns = self.output.iter().map(|source| match source {
+                Source::Side(..) => columns.next().expect("each side gave its columns"),
+                Source::Residual(place) => chosen.read[*place].slice(chosen.put + first, length),
+            });
+            let options = RecordBatchOptions::new().with_row_count(Some(length));
+            let rows = RecordBatch::try_new_with_options(self.schema.clone(), columns.collect(), &options)?;
+            output.changes(ChangeBatch::new(rows, diffs));
+            put = first + length;
+            Ok(if output.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        Ok(put)
+    }
 }
 
 /// The columns of pairs, in batches of a bounded size. `take` gets for each the place of its first
@@ -262,7 +304,11 @@ fn for_each_batch(
     };
     let changed = of(pairs.side).into_iter().map(|column| pairs.changes.column(column).clone()).collect::<Vec<_>>();
     let met_columns = of(1 - pairs.side);
-    for piece in sides[1 - pairs.side].rows.gather_pieces(pairs.ids, &met_columns) {
+    let rows = &sides[1 - pairs.side].rows;
+    // Where nothing is gathered, all pairs are one piece.
+    let none = (met_columns.is_empty() && !pairs.ids.is_empty()).then(|| Ok((0..pairs.ids.len(), Vec::new())));
+    let gathered = rows.gather_pieces(if none.is_some() { &[] } else { pairs.ids }, &met_columns);
+    for piece in none.into_iter().chain(gathered) {
         let (range, met) = piece?;
         let rows = &pairs.rows[range.clone()];
         for run in Bounds::BATCH.cut_taken(&changed, rows) {
@@ -284,6 +330,9 @@ fn for_each_batch(
 
 /// The columns and diffs at `rows`; as they are where every row meets one other.
 fn take_changed(columns: &[ArrayRef], diffs: &Diffs, rows: &[u32]) -> Result<(Vec<ArrayRef>, Diffs), Fault> {
+    if columns.is_empty() {
+        return Ok((Vec::new(), diffs.take(rows)));
+    }
     let length = columns.first().map(|column| column.len());
     let is_all = length == Some(rows.len()) && rows.iter().zip(0u32..).all(|(&row, place)| row == place);
     if is_all {

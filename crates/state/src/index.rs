@@ -1,31 +1,33 @@
 //! A hash index: from a key's hash to the chain of rows that have it.
 //!
 //! A row that is alone with its hash, as all are under a unique key, is kept in the hash table and
-//! nowhere else. More than one form a doubly linked list, so that a row is added and removed in
-//! constant time however many share the hash. The table is split by the hash's virtual node, so
-//! that it grows and shrinks one small part at a time. The index stores hashes, not keys: its owner
-//! verifies candidates unless the hash is exact.
+//! nowhere else. More than one form a linked list, in both directions where rows are removed too, so
+//! that a row is added and removed in constant time however many share the hash. The table is split
+//! by the hash's virtual node, so that it grows and shrinks one small part at a time. The index
+//! stores hashes, not keys: its owner verifies candidates unless the hash is exact.
 
+use changes::{VIRTUAL_NODES, virtual_node};
 use hashbrown::HashTable;
 
 use crate::RowId;
 
 mod links;
 
-use links::{Link, Links, NONE};
+use links::{Link, Links, NONE, Neighbours};
 
 /// Hashes in an index that is not split.
 const FEW_HASHES_MAX: usize = 4096;
-/// Parts of one that is: as many as there are virtual nodes.
-const NODES: usize = 256;
 /// Tables of fewer places never shrink.
 const SHRUNK_CAPACITY_MIN: usize = 64;
+/// So many hashes are looked up before the first of them is added, so that the look-ups wait for
+/// memory together.
+const TOUCHED_ROWS: usize = 64;
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Index {
     tables: Tables,
-    links: Links,
+    chains: Chains,
     rows: usize,
     hashes: usize,
     /// Bytes that the tables take.
@@ -39,47 +41,65 @@ enum Tables {
     Many(Box<[HashTable<Head>]>),
 }
 
+/// The rows after the first of each chain.
+#[derive(Debug)]
+enum Chains {
+    /// No row is ever removed: each has the next, and the last of a chain nothing.
+    Kept(Links<Place>),
+    /// Each row of a chain of several has its neighbours.
+    Removable(Links<Neighbours>),
+}
+
 /// The first row of a hash's chain.
 #[derive(Clone, Copy, Debug)]
 struct Head {
     hash: u64,
-    /// Twice the row's id, and one more if there are others in the chain.
-    place: u64,
+    place: Place,
 }
 
-/// A row in its chain, from which the chain can be followed while the index does not change.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) row: RowId,
-    /// Whether there are other rows in the chain.
-    is_linked: bool,
+/// A row in its chain, from which the chain can be followed while the index does not change: twice
+/// the row's id, and one more if it has a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place(u64);
+
+impl Link for Place {
+    const NO_LINK: Place = Place(u64::MAX);
 }
 
-impl Head {
+impl Place {
     #[inline]
-    fn place(self) -> Place {
-        Place { row: self.place / 2, is_linked: self.place % 2 == 1 }
+    fn new(row: RowId, is_linked: bool) -> Place {
+        Place(2 * row + u64::from(is_linked))
     }
 
     #[inline]
-    fn set(&mut self, place: Place) {
-        self.place = 2 * place.row + u64::from(place.is_linked);
+    pub(crate) fn row(self) -> RowId {
+        self.0 / 2
     }
-}
 
-/// Which virtual node a hash belongs to.
-#[inline]
-fn virtual_node(hash: u64) -> usize {
-    (hash >> 40) as usize % NODES
+    #[inline]
+    fn is_linked(self) -> bool {
+        self.0 % 2 == 1
+    }
 }
 
 impl Default for Index {
+    /// One from which rows can be removed.
     fn default() -> Index {
-        Index { tables: Tables::Few(HashTable::new()), links: Links::default(), rows: 0, hashes: 0, table_bytes: 0 }
+        Index::new(Chains::Removable(Links::default()))
     }
 }
 
 impl Index {
+    /// One from which no row is ever removed, which costs less.
+    pub(crate) fn append_only() -> Index {
+        Index::new(Chains::Kept(Links::default()))
+    }
+
+    fn new(chains: Chains) -> Index {
+        Index { tables: Tables::Few(HashTable::new()), chains, rows: 0, hashes: 0, table_bytes: 0 }
+    }
+
     /// How many rows are indexed.
     pub(crate) fn len(&self) -> usize {
         self.rows
@@ -87,65 +107,89 @@ impl Index {
 
     /// Bytes that it takes.
     pub(crate) fn bytes(&self) -> usize {
-        self.table_bytes + self.links.bytes()
+        let links = match &self.chains {
+            Chains::Kept(links) => links.bytes(),
+            Chains::Removable(links) => links.bytes(),
+        };
+        self.table_bytes + links
+    }
+
+    /// Adds rows, the first of which has the id `first`, each in front of its chain.
+    pub(crate) fn insert_all(&mut self, hashes: &[u64], first: RowId) {
+        let mut next = first;
+        for hashes in hashes.chunks(TOUCHED_ROWS) {
+            std::hint::black_box(hashes.iter().filter(|hash| self.head(**hash).is_some()).count());
+            for &hash in hashes {
+                self.insert(hash, next);
+                next += 1;
+            }
+        }
     }
 
     /// Adds a row in front of its chain.
     #[inline]
     pub(crate) fn insert(&mut self, hash: u64, row: RowId) {
-        use hashbrown::hash_table::Entry;
+        self.rows += 1;
+        let Some(head) = self.tables.of_mut(hash).find_mut(hash, |head| head.hash == hash) else {
+            self.insert_first(hash, row);
+            return;
+        };
+        let first = std::mem::replace(&mut head.place, Place::new(row, true));
+        match &mut self.chains {
+            Chains::Kept(links) => links.put(row, first),
+            Chains::Removable(links) => {
+                if first.is_linked() {
+                    links.get_mut(first.row()).previous = row;
+                } else {
+                    links.put(first.row(), Neighbours { next: NONE, previous: row });
+                }
+                links.put(row, Neighbours { next: first.row(), previous: NONE });
+            }
+        }
+    }
+
+    /// Adds a row whose hash is new.
+    fn insert_first(&mut self, hash: u64, row: RowId) {
         let table = self.tables.of_mut(hash);
         if table.len() == table.capacity() {
             let before = table.allocation_size();
             table.reserve(1, |head| head.hash);
             self.table_bytes = self.table_bytes + table.allocation_size() - before;
         }
-        self.rows += 1;
-        match table.entry(hash, |head| head.hash == hash, |head| head.hash) {
-            Entry::Vacant(entry) => {
-                entry.insert(Head { hash, place: 2 * row });
-                self.hashes += 1;
-                if self.hashes > FEW_HASHES_MAX {
-                    self.split();
-                }
-            }
-            Entry::Occupied(mut entry) => {
-                let first = entry.get().place();
-                entry.get_mut().set(Place { row, is_linked: true });
-                if first.is_linked {
-                    self.links.get_mut(first.row).previous = row;
-                } else {
-                    self.links.put(first.row, Link { next: NONE, previous: row });
-                }
-                self.links.put(row, Link { next: first.row, previous: NONE });
-            }
+        table.insert_unique(hash, Head { hash, place: Place::new(row, false) }, |head| head.hash);
+        self.hashes += 1;
+        if self.hashes > FEW_HASHES_MAX {
+            self.split();
         }
     }
 
     /// Takes a row out of its chain. It must be in it.
     pub(crate) fn remove(&mut self, hash: u64, row: RowId) {
+        let Chains::Removable(links) = &mut self.chains else {
+            unreachable!("rows that are only added are not removed");
+        };
         let table = self.tables.of_mut(hash);
         let head = table.find_entry(hash, |head| head.hash == hash);
         let mut head = head.expect("a row that is removed was indexed");
         self.rows -= 1;
-        if head.get().place().is_linked {
-            let Link { next, previous } = self.links.take(row);
+        if head.get().place.is_linked() {
+            let Neighbours { next, previous } = links.take(row);
             if next != NONE {
-                self.links.get_mut(next).previous = previous;
+                links.get_mut(next).previous = previous;
             }
             if previous == NONE {
-                head.get_mut().set(Place { row: next, is_linked: true });
+                head.get_mut().place = Place::new(next, true);
             } else {
-                self.links.get_mut(previous).next = next;
+                links.get_mut(previous).next = next;
             }
-            let first = head.get().place().row;
-            if self.links.get(first).next == NONE {
-                self.links.take(first);
-                head.get_mut().set(Place { row: first, is_linked: false });
+            let first = head.get().place.row();
+            if links.get(first).next == NONE {
+                links.take(first);
+                head.get_mut().place = Place::new(first, false);
             }
             return;
         }
-        debug_assert_eq!(head.get().place().row, row, "the only row of its hash");
+        debug_assert_eq!(head.get().place.row(), row, "the only row of its hash");
         head.remove();
         self.hashes -= 1;
         let capacity = table.capacity();
@@ -162,32 +206,37 @@ impl Index {
     /// The first row of a hash's chain.
     #[inline]
     pub(crate) fn head(&self, hash: u64) -> Option<Place> {
-        self.tables.of(hash).find(hash, |head| head.hash == hash).map(|head| head.place())
+        self.tables.of(hash).find(hash, |head| head.hash == hash).map(|head| head.place)
     }
 
     /// The row after `place` in its chain.
     #[inline]
     pub(crate) fn after(&self, place: Place) -> Option<Place> {
-        if !place.is_linked {
+        if !place.is_linked() {
             return None;
         }
-        let next = self.links.get(place.row).next;
-        (next != NONE).then_some(Place { row: next, is_linked: true })
+        match &self.chains {
+            Chains::Kept(links) => Some(*links.get(place.row())),
+            Chains::Removable(links) => {
+                let next = links.get(place.row()).next;
+                (next != NONE).then_some(Place::new(next, true))
+            }
+        }
     }
 
     /// The rows of a hash, the last added first.
     #[inline]
     pub(crate) fn chain(&self, hash: u64) -> impl Iterator<Item = RowId> + '_ {
-        std::iter::successors(self.head(hash), |&place| self.after(place)).map(|place| place.row)
+        std::iter::successors(self.head(hash), |&place| self.after(place)).map(Place::row)
     }
 
     fn split(&mut self) {
         let Tables::Few(few) = &mut self.tables else {
             return;
         };
-        let mut many = (0..NODES).map(|_| HashTable::new()).collect::<Box<[_]>>();
+        let mut many = (0..VIRTUAL_NODES).map(|_| HashTable::new()).collect::<Box<[_]>>();
         for head in few.drain() {
-            many[virtual_node(head.hash)].insert_unique(head.hash, head, |head| head.hash);
+            many[usize::from(virtual_node(head.hash))].insert_unique(head.hash, head, |head| head.hash);
         }
         self.table_bytes = size_of_val(&*many) + many.iter().map(HashTable::allocation_size).sum::<usize>();
         self.tables = Tables::Many(many);
@@ -199,7 +248,7 @@ impl Tables {
     fn of(&self, hash: u64) -> &HashTable<Head> {
         match self {
             Tables::Few(table) => table,
-            Tables::Many(tables) => &tables[virtual_node(hash)],
+            Tables::Many(tables) => &tables[usize::from(virtual_node(hash))],
         }
     }
 
@@ -207,7 +256,7 @@ impl Tables {
     fn of_mut(&mut self, hash: u64) -> &mut HashTable<Head> {
         match self {
             Tables::Few(table) => table,
-            Tables::Many(tables) => &mut tables[virtual_node(hash)],
+            Tables::Many(tables) => &mut tables[usize::from(virtual_node(hash))],
         }
     }
 }
@@ -277,6 +326,24 @@ mod tests {
                 assert_eq!(index.len(), model.values().map(Vec::len).sum::<usize>());
             }
         }
+    }
+
+    #[test]
+    fn rows_that_are_only_added_have_the_same_chains() {
+        let mut random = StdRng::seed_from_u64(4);
+        let (mut kept, mut removable) = (Index::append_only(), Index::default());
+        let mut first = 0;
+        for keys in [3, 300, 30_000] {
+            let hashes = (0..20_000).map(|_| spread(random.random_range(0..keys))).collect::<Vec<_>>();
+            kept.insert_all(&hashes, first);
+            removable.insert_all(&hashes, first);
+            first += 20_000;
+        }
+        for key in 0..30_000 {
+            assert_eq!(chain(&kept, spread(key)), chain(&removable, spread(key)));
+        }
+        assert_eq!(kept.len(), 60_000);
+        assert!(kept.bytes() < removable.bytes());
     }
 
     #[test]

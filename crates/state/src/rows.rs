@@ -90,9 +90,10 @@ impl Rows {
     /// # Errors
     /// If a key's type cannot be hashed.
     pub fn new(schema: SchemaRef, identity: Identity, lookup: Option<Vec<usize>>) -> Result<Rows, Error> {
+        let keys = Keys::new(&schema, &identity, lookup)?;
         Ok(Rows {
-            keys: Arc::new(Keys::new(&schema, &identity, lookup)?),
-            index: Arc::default(),
+            index: Arc::new(RwLock::new(Indexes::new(&keys))),
+            keys: Arc::new(keys),
             version: Version::new(schema),
             next_row: 0,
             newest: Epoch::ZERO,

@@ -14,6 +14,10 @@ use hashbrown::HashMap;
 use crate::blocks::Blocks;
 use crate::{Chunk, Error, RowId, work};
 
+/// Chunks that are remembered while rows are looked up, and how many rows ask for the same of them.
+const LATELY_CHUNKS: usize = 64;
+const LATELY_ROWS: RowId = 4096;
+
 /// The rows of one writer as they were at some moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Version {
@@ -119,46 +123,64 @@ impl Version {
 
     /// Where the first rows of `ids` are, as many as fit.
     fn find_places(&self, ids: &[RowId], columns: &[usize], bounds: Bounds) -> Places<'_> {
-        let mut found = Places { chunks: Vec::new(), places: Vec::with_capacity(ids.len().min(bounds.rows)) };
-        let mut numbers = HashMap::new();
-        // Counted by the widest row while that fits, and exactly from then on.
-        let (mut bytes, mut is_exact) = (0usize, false);
-        let mut last = (0, 0..0);
-        for &id in ids.iter().take(bounds.rows) {
-            if !last.1.contains(&id) {
-                let place = self.chunks.at_most(id).expect("a row that is gathered is there");
-                let chunk = self.chunks.get(place);
-                let number = *numbers.entry(chunk.first).or_insert_with(|| {
-                    found.chunks.push(chunk);
-                    found.chunks.len() - 1
-                });
-                last = (number, chunk.first..chunk.last() + 1);
-            }
-            let chunk = found.chunks[last.0];
-            let offset = chunk.offset_of(id).expect("a row that is gathered is there");
-            if bounds.bytes < usize::MAX {
-                let exactly = |chunk: &Chunk, offset: usize| -> usize {
-                    let column = |&column: &usize| {
-                        changes::bytes_of(std::slice::from_ref(chunk.rows.column(column)), offset..offset + 1)
-                    };
-                    columns.iter().map(column).sum()
-                };
-                let is_first = found.places.is_empty();
-                bytes += if is_exact { exactly(chunk, offset) } else { chunk.widest() };
-                if bytes > bounds.bytes && !is_exact {
-                    is_exact = true;
-                    let before = found.places.iter().map(|&(number, offset)| exactly(found.chunks[number], offset));
-                    bytes = before.sum::<usize>() + exactly(chunk, offset);
-                }
-                if bytes > bounds.bytes && !is_first {
-                    break;
-                }
-            }
-            found.places.push((last.0, offset));
+        let ids = &ids[..ids.len().min(bounds.rows)];
+        let mut found = Places { chunks: Vec::new(), places: Vec::with_capacity(ids.len()) };
+        let mut finder = ChunkFinder::new(self);
+        // Rows as wide as the widest of all fit together, which is nearly always so.
+        let mut widest = 0;
+        for &id in ids {
+            let (number, offset) = finder.find(id, &mut found.chunks, |chunk| widest = chunk.widest().max(widest));
+            found.places.push((number, offset));
+        }
+        if bounds.bytes < usize::MAX && widest.saturating_mul(ids.len()) > bounds.bytes {
+            found.cut(columns, bounds.bytes);
         }
         work::chunks(found.chunks.len());
         work::rows(found.places.len());
         found
+    }
+}
+
+/// Looks up which chunks hold rows, most of which are in one that was looked up before.
+struct ChunkFinder<'a> {
+    version: &'a Version,
+    numbers: HashMap<RowId, usize>,
+    /// By the row's id, a chunk that was found lately: its rows and its number.
+    lately: [(Range<RowId>, usize); LATELY_CHUNKS],
+}
+
+impl<'a> ChunkFinder<'a> {
+    fn new(version: &'a Version) -> ChunkFinder<'a> {
+        ChunkFinder { version, numbers: HashMap::new(), lately: [const { (0..0, 0) }; LATELY_CHUNKS] }
+    }
+
+    /// The number of a row's chunk among `chunks`, to which `new` chunks are added, and the row's
+    /// place in it.
+    #[inline]
+    fn find(&mut self, id: RowId, chunks: &mut Vec<&'a Arc<Chunk>>, new: impl FnOnce(&Chunk)) -> (usize, usize) {
+        let lately = (id / LATELY_ROWS) as usize % LATELY_CHUNKS;
+        if !self.lately[lately].0.contains(&id) {
+            self.lately[lately] = self.look_up(id, chunks, new);
+        }
+        let number = self.lately[lately].1;
+        (number, chunks[number].offset_of(id).expect("a row that is gathered is there"))
+    }
+
+    #[inline(never)]
+    fn look_up(
+        &mut self,
+        id: RowId,
+        chunks: &mut Vec<&'a Arc<Chunk>>,
+        new: impl FnOnce(&Chunk),
+    ) -> (Range<RowId>, usize) {
+        let chunk = self.version.chunks.at_most(id).expect("a row that is gathered is there");
+        let chunk = self.version.chunks.get(chunk);
+        let number = *self.numbers.entry(chunk.first).or_insert_with(|| {
+            new(chunk);
+            chunks.push(chunk);
+            chunks.len() - 1
+        });
+        (chunk.first..chunk.last() + 1, number)
     }
 }
 
@@ -170,6 +192,24 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
+    /// Keeps as many of the first rows as have no more than `bytes_max` bytes; one at least.
+    fn cut(&mut self, columns: &[usize], bytes_max: usize) {
+        let of_row = |&(number, offset): &(usize, usize)| {
+            let column = |&column: &usize| {
+                let column = self.chunks[number].rows.column(column);
+                changes::bytes_of(std::slice::from_ref(column), offset..offset + 1)
+            };
+            columns.iter().map(column).sum::<usize>()
+        };
+        let mut bytes = 0;
+        let fits = |place: &&(usize, usize)| {
+            bytes += of_row(place);
+            bytes <= bytes_max
+        };
+        let fitting = self.places.iter().take_while(fits).count();
+        self.places.truncate(fitting.max(1));
+    }
+
     fn gather(&self, columns: &[usize]) -> Result<Vec<ArrayRef>, Error> {
         let [chunk] = self.chunks.as_slice() else {
             let interleave = |&column: &usize| {

@@ -11,8 +11,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::collect_columns;
 use datafusion::physical_plan::PhysicalExpr;
+use state::Pairs;
 
-use super::{Portion, Side, for_each_batch};
+use super::{Chosen, Portion, Side, for_each_batch};
 use crate::condition::Condition;
 use crate::{Fault, Output};
 
@@ -48,28 +49,41 @@ impl Residual {
         Ok(Some(Residual { conditions, columns: read.iter().map(|&column| place(column)).collect(), schema }))
     }
 
-    /// Calls `take` with the place of each pair that meets all conditions. A pair on which one
-    /// fails goes to `output` as an error, with the pair's diff: it is taken back with the pair.
+    /// At which place among those that the conditions read a side's column is.
+    pub(super) fn place_of(&self, column: (usize, usize)) -> Option<usize> {
+        self.columns.iter().position(|&read| read == column)
+    }
+
+    /// Tests the first pairs, as many as fit a batch, and says how many. Those are chosen that meet
+    /// all conditions. A pair on which one fails goes to `output` as an error, with the pair's diff:
+    /// it is taken back with the pair.
     pub(super) fn choose(
         &mut self,
         sides: &[Side; 2],
         pairs: &Portion<'_>,
         output: &mut Output,
-        mut take: impl FnMut(usize),
-    ) -> Result<(), Fault> {
+    ) -> Result<(usize, Chosen), Fault> {
         let Residual { conditions, columns, schema } = self;
-        for_each_batch(columns, sides, pairs, |first, columns, (diffs, length)| {
+        let mut tested = 0;
+        let mut chosen = Chosen { pairs: Pairs::default(), read: Vec::new(), put: 0 };
+        for_each_batch(columns, sides, pairs, |_, columns, (diffs, length)| {
+            tested = length;
             let options = RecordBatchOptions::new().with_row_count(Some(length));
-            let rows = RecordBatch::try_new_with_options(schema.clone(), columns, &options)?;
-            let (mut left, mut places) = (ChangeBatch::new(rows, diffs), (first..first + length).collect::<Vec<_>>());
+            let mut left =
+                ChangeBatch::new(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?, diffs);
+            let (mut rows, mut ids) = (pairs.rows[..length].to_vec(), pairs.ids[..length].to_vec());
             for condition in conditions.iter_mut() {
-                let chosen = condition.choose(&left, output)?;
-                places = chosen.values().set_indices().map(|row| places[row]).collect();
-                left = left.filter(&chosen)?;
+                let meets = condition.choose(&left, output)?;
+                if meets.true_count() < left.len() {
+                    rows = meets.values().set_indices().map(|row| rows[row]).collect();
+                    ids = meets.values().set_indices().map(|row| ids[row]).collect();
+                    left = left.filter(&meets)?;
+                }
             }
-            places.into_iter().for_each(&mut take);
-            Ok(ControlFlow::Continue(()))
-        })
+            chosen = Chosen { pairs: Pairs { rows, ids }, read: left.rows().columns().to_vec(), put: 0 };
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok((tested, chosen))
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) struct Hashed {
 }
 
 /// The indexes of one writer's rows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Indexes {
     /// Living rows.
     pub(super) identity: Index,
@@ -111,15 +111,23 @@ impl Hashed {
 
     /// Puts all rows into an index; the first has the id `first`.
     pub(super) fn index(&self, index: &mut Index, first: RowId) {
-        for (row, id) in (0..self.hashes.len()).zip(first..) {
-            if let Some(hash) = self.get(row) {
-                index.insert(hash, id);
-            }
+        let Some(nulls) = &self.nulls else {
+            return index.insert_all(&self.hashes, first);
+        };
+        for row in nulls.valid_indices() {
+            index.insert(self.hashes[row], first + row as RowId);
         }
     }
 }
 
 impl Indexes {
+    /// Of no rows yet.
+    pub(super) fn new(keys: &Keys) -> Indexes {
+        // Without an identity no row is ever found to be deleted.
+        let lookup = if keys.identity.is_some() { Index::default() } else { Index::append_only() };
+        Indexes { identity: Index::default(), lookup, dead: Index::default(), died: Vec::new() }
+    }
+
     pub(super) fn bytes(&self) -> usize {
         self.identity.bytes() + self.lookup.bytes() + self.dead.bytes()
     }

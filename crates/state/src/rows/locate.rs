@@ -49,7 +49,7 @@ impl Rows {
                     Some(place) => {
                         *next = indexes.identity.after(place);
                         pairs.rows.push(row);
-                        pairs.ids.push(place.row);
+                        pairs.ids.push(place.row());
                     }
                     None => unsettled.push(row),
                 }
@@ -71,7 +71,7 @@ impl Rows {
             if let Some(place) = located.next.insert(hash, None).flatten() {
                 let indexes = self.index.read();
                 let rest = std::iter::successors(Some(place), |place| indexes.identity.after(*place));
-                passed.extend(rest.map(|place| place.row));
+                passed.extend(rest.map(|place| place.row()));
             }
             let pairs = Pairs { rows: vec![row; passed.len()], ids: passed.clone() };
             let equal = are_equal(&self.version, &all_columns, rows.columns(), &pairs)?;

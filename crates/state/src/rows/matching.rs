@@ -54,7 +54,7 @@ impl Rows {
             let cursor = cursors.entry(hash).or_insert_with(|| indexes.identity.head(hash));
             if let Some(place) = *cursor {
                 pairs.rows.push(row);
-                pairs.ids.push(place.row);
+                pairs.ids.push(place.row());
                 *cursor = indexes.identity.after(place);
             }
         }
@@ -121,7 +121,7 @@ impl Rows {
                 let Some(place) = *cursor else {
                     break;
                 };
-                portion.push((hash, place.row));
+                portion.push((hash, place.row()));
                 *cursor = indexes.identity.after(place);
             }
         }

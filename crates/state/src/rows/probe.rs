@@ -15,10 +15,10 @@ use crate::index::{Index, Place};
 #[derive(Debug)]
 pub struct Probe {
     keys: Vec<ArrayRef>,
-    /// For each key, the first row of its chain.
-    heads: Vec<Option<Place>>,
-    /// The key in hand, and the next row of its chain.
-    key: usize,
+    /// The keys that have rows, and the first of each.
+    heads: Vec<(u32, Place)>,
+    /// Which of them is in hand, and where in its chain to go on.
+    head: usize,
     next: Option<Place>,
 }
 
@@ -26,7 +26,7 @@ impl Probe {
     /// Whether all pairs have been found.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.next.is_none() && self.key + 1 >= self.heads.len()
+        self.head == self.heads.len()
     }
 }
 
@@ -66,16 +66,16 @@ impl Rows {
         let nulls = nulls_of(&keys, &lookup.not_null);
         let indexes = self.index.read();
         let index = self.lookup_index(&indexes);
-        let head = |(row, hash): (usize, u64)| {
-            let is_null = nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
-            if is_null { None } else { index.head(hash) }
+        let head = |(row, hash): (u32, &u64)| {
+            let is_null = nulls.as_ref().is_some_and(|nulls| nulls.is_null(row as usize));
+            if is_null { None } else { Some((row, index.head(*hash)?)) }
         };
         let heads = match index.len() {
             0 => Vec::new(),
             // First all heads, then all chains: the look-ups do not wait for one another.
-            _ => hashes.into_iter().enumerate().map(head).collect::<Vec<_>>(),
+            _ => (0u32..).zip(&hashes).filter_map(head).collect::<Vec<_>>(),
         };
-        Ok(Probe { keys, next: heads.first().copied().flatten(), heads, key: 0 })
+        Ok(Probe { keys, next: heads.first().map(|(_, first)| *first), heads, head: 0 })
     }
 
     /// Puts the next pairs into `pairs`, after looking at no more than `count` rows.
@@ -107,21 +107,18 @@ impl Rows {
     fn follow_chains(&self, probe: &mut Probe, count: usize, pairs: &mut Pairs) {
         let indexes = self.index.read();
         let index = self.lookup_index(&indexes);
-        loop {
+        while let Some(&(key, _)) = probe.heads.get(probe.head) {
             while let Some(place) = probe.next {
                 if pairs.rows.len() == count {
                     return;
                 }
-                pairs.rows.push(probe.key as u32);
-                pairs.ids.push(place.row);
+                pairs.rows.push(key);
+                pairs.ids.push(place.row());
                 // Even a unique key may have two rows: an update's new row may come before its old one goes.
                 probe.next = index.after(place);
             }
-            if probe.is_done() {
-                return;
-            }
-            probe.key += 1;
-            probe.next = probe.heads[probe.key];
+            probe.head += 1;
+            probe.next = probe.heads.get(probe.head).map(|(_, first)| *first);
         }
     }
 }

@@ -15,6 +15,7 @@ use arrow::buffer::BooleanBuffer;
 use arrow::compute;
 use changes::{Epoch, KeyHasher};
 
+use super::keys::Indexes;
 use super::{RowId, Rows, check_types};
 use crate::checkpoint::{CheckpointReader, CheckpointWriter, Partition};
 use crate::chunk::Births;
@@ -175,7 +176,7 @@ impl Rows {
         self.newest = Epoch::ZERO;
         self.horizon = Epoch::ZERO;
         self.saved.clear();
-        *self.index.write() = Default::default();
+        *self.index.write() = Indexes::new(&self.keys);
     }
 
     /// Takes a restored chunk, with its ids as they are.
