@@ -26,15 +26,9 @@ impl Aggregate {
             delta.delete(&key);
         }
         for group in self.unsaved.take_dirty() {
-            let (key, state) = (self.groups.key(group), self.states[group as usize]);
-            if !state.exists {
-                delta.delete(key);
-                self.unsaved.set_absent(group);
-                continue;
-            }
-            let mut value = state.rows.to_le_bytes().to_vec();
+            let mut value = self.states[group].rows.to_le_bytes().to_vec();
             self.calls.iter().for_each(|call| call.accumulator.save(group, &mut value));
-            delta.put(key, value);
+            delta.put(self.groups.key(group), value);
             self.unsaved.set_saved(group);
         }
     }
@@ -48,7 +42,7 @@ impl Aggregate {
         self.make_room();
         for (&group, mut value) in groups.iter().zip(values) {
             let rows = i64::from_le_bytes(read(&mut value)?);
-            self.states[group as usize] = GroupState { rows, is_touched: false, exists: true };
+            self.states[group] = GroupState { rows, is_touched: false, exists: true };
             for call in &mut self.calls {
                 call.accumulator.load(group, &mut value)?;
             }
@@ -58,12 +52,13 @@ impl Aggregate {
             self.unsaved.set_saved(group);
         }
         self.existing = groups.len();
+        let all = self.groups.len();
         let apart = saved.scoped(1);
         for (index, call) in self.calls.iter_mut().enumerate() {
             let [high, low] = scopes(index);
             call.accumulator.restore(&mut self.groups, &apart.scoped(high).scoped(low))?;
         }
-        if self.groups.len() != self.states.len() {
+        if self.groups.len() != all {
             return Err(damaged());
         }
         Ok(())

@@ -1,47 +1,71 @@
 //! Which numbered things a checkpoint has yet to write, and which saved ones it has to remove.
 
+use state::{Pages, Room};
+
 const DIRTY: u8 = 1;
 const SAVED: u8 = 2;
+/// Still listed as dirty, but there no more.
+const FORGOTTEN: u8 = 4;
 
 /// Flags of things numbered as [`state::Groups`] numbers them.
 #[derive(Default)]
 pub(super) struct Unsaved {
-    flags: Vec<u8>,
+    flags: Pages<u8>,
+    /// All that are flagged so, each once, whatever has become of them.
     dirty: Vec<u32>,
     /// The saved keys of things that are forgotten.
     gone: Vec<Vec<u8>>,
 }
 
 impl Unsaved {
+    /// Makes room for things. It stays when they are gone, as long as they may be listed.
+    pub(super) fn set_room(&mut self, room: Room) {
+        if room.groups > 0 {
+            self.flags.set_room(room);
+        }
+    }
+
     /// This one changed since the last checkpoint.
     pub(super) fn mark(&mut self, number: u32) {
-        let place = number as usize;
-        if self.flags.len() <= place {
-            self.flags.resize(place + 1, 0);
-        }
-        if self.flags[place] & DIRTY == 0 {
-            self.flags[place] |= DIRTY;
+        let flags = &mut self.flags[number];
+        *flags &= !FORGOTTEN;
+        if *flags & DIRTY == 0 {
+            *flags |= DIRTY;
             self.dirty.push(number);
         }
     }
 
     /// This one is in the checkpoint as it is now.
     pub(super) fn set_saved(&mut self, number: u32) {
-        let place = number as usize;
-        if self.flags.len() <= place {
-            self.flags.resize(place + 1, 0);
+        self.flags[number] = SAVED;
+    }
+
+    /// Whether this one is in the checkpoint, be it as it was.
+    pub(super) fn is_saved(&self, number: u32) -> bool {
+        self.flags[number] & SAVED != 0
+    }
+
+    /// This one is forgotten, and its number free for another. `key` gives its saved key.
+    pub(super) fn forget(&mut self, number: u32, key: impl FnOnce() -> Vec<u8>) {
+        let flags = &mut self.flags[number];
+        if *flags & SAVED != 0 {
+            self.gone.push(key());
         }
-        self.flags[place] = SAVED;
+        *flags = if *flags & DIRTY != 0 { DIRTY | FORGOTTEN } else { 0 };
     }
 
-    /// This one is not in the checkpoint, nor needs to be.
-    pub(super) fn set_absent(&mut self, number: u32) {
-        self.flags[number as usize] = 0;
-    }
-
-    /// All that changed; each is then to be set saved or absent.
+    /// All that changed and are there; each is then to be set saved.
     pub(super) fn take_dirty(&mut self) -> Vec<u32> {
-        std::mem::take(&mut self.dirty)
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.retain(|&number| {
+            let flags = &mut self.flags[number];
+            let is_there = *flags & FORGOTTEN == 0;
+            if !is_there {
+                *flags = 0;
+            }
+            is_there
+        });
+        dirty
     }
 
     /// The saved keys that are to be removed, before any is written.
@@ -51,22 +75,6 @@ impl Unsaved {
 
     /// Bytes that the flags take.
     pub(super) fn bytes(&self) -> usize {
-        self.flags.len() + size_of_val(self.dirty.as_slice())
-    }
-
-    /// Forgets all but `kept`, in ascending order; `kept[i]` becomes `i`. `key` gives the saved
-    /// key of one that is forgotten.
-    pub(super) fn keep(&mut self, kept: &[u32], mut key: impl FnMut(u32) -> Vec<u8>) {
-        let flags = std::mem::take(&mut self.flags);
-        let mut next = kept.iter().copied().peekable();
-        for (number, flag) in (0u32..).zip(&flags) {
-            if next.next_if_eq(&number).is_some() {
-                self.flags.push(*flag);
-            } else if flag & SAVED != 0 {
-                self.gone.push(key(number));
-            }
-        }
-        let is_dirty = |place: &usize| self.flags[*place] & DIRTY != 0;
-        self.dirty = (0..self.flags.len()).filter(is_dirty).map(|place| place as u32).collect();
+        self.flags.bytes() + size_of_val(self.dirty.as_slice())
     }
 }
