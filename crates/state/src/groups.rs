@@ -1,37 +1,48 @@
-//! Small dense numbers for keys: what grouping state is indexed by.
+//! Small numbers for keys: what grouping state is indexed by.
 //!
-//! A key gets the next number when it is first seen, and keeps it until [`Groups::keep`]. What is
-//! known of a group lies elsewhere, in vectors indexed by that number; nothing here knows when a
-//! group is empty. Nulls are equal to each other, all NaNs are one, and `-0.0` is `0.0`.
+//! A key gets a number when it is first seen, and keeps it until [`Groups::release`]; then the
+//! number is free for another key. What is known of a group lies elsewhere, in [`Pages`] indexed by
+//! that number; nothing here knows when a group is empty. Nothing is ever done to all groups at
+//! once. Nulls are equal to each other, all NaNs are one, and `-0.0` is `0.0`.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
 use arrow::compute;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
-use arrow::row::{RowConverter, SortField};
-use changes::{BATCH_ROWS_MAX, KeyHasher, virtual_node};
+use changes::{Bounds, KeyHasher, virtual_node};
 
-use crate::Error;
+use crate::{Error, work};
 
+mod keys;
+mod numbers;
+mod pages;
 mod table;
 
+pub use pages::{Pages, Room};
+
+use keys::{Encoded, Format, Key};
+use numbers::Numbers;
 use table::{NO_GROUP, Table};
 
-/// Maps keys of one or more columns (or of none) to `0..len()`.
+/// Maps keys of one or more columns (or of none) to small numbers.
 #[derive(Debug)]
 pub struct Groups {
     types: Vec<DataType>,
     hasher: KeyHasher,
-    converter: RowConverter,
+    format: Format,
     table: Table,
-    /// The group of the null key, where keys are compared by hash alone.
-    null_group: u32,
-    /// All keys one after the other, in Arrow's row format, and where each ends.
-    keys: Vec<u8>,
-    ends: Vec<usize>,
-    /// The batch's hashes; kept for its memory.
+    numbers: Numbers,
+    /// The group of the null key, where keys are compared by hash alone, or of the key without columns.
+    single: u32,
+    keys: Pages<Key>,
+    /// Bytes of keys that lie outside of `keys`.
+    outside: usize,
+    /// Rooms that have changed and of which nobody was told.
+    rooms: Vec<Room>,
+    /// The batch's hashes and keys; kept for their memory.
     hashes: Vec<u64>,
+    encoded: Encoded,
 }
 
 impl Groups {
@@ -42,35 +53,39 @@ impl Groups {
     pub fn new(types: Vec<DataType>) -> Result<Groups, Error> {
         Ok(Groups {
             hasher: KeyHasher::new(types.clone())?,
-            converter: row_converter(&types)?,
+            format: Format::new(&types)?,
             types,
             table: Table::default(),
-            null_group: NO_GROUP,
-            keys: Vec::new(),
-            ends: Vec::new(),
+            numbers: Numbers::default(),
+            single: NO_GROUP,
+            keys: Pages::default(),
+            outside: 0,
+            rooms: Vec::new(),
             hashes: Vec::new(),
+            encoded: Encoded::default(),
         })
     }
 
-    /// How many numbers have been given out.
+    /// How many groups there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.numbers.len()
     }
 
-    /// Whether no key has been seen.
+    /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.len() == 0
     }
 
     /// Bytes that keys and what finds them take.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.keys.len() + size_of_val(self.ends.as_slice()) + self.table.bytes()
+        self.keys.bytes() + self.outside + self.numbers.bytes() + self.table.bytes()
     }
 
     /// Replaces `groups` by the group of each of the `rows` keys, adding those not seen before.
+    /// [`Groups::take_rooms`] then says where there is to be room.
     ///
     /// # Errors
     /// If the columns are not of the types that were promised, or groups exceed 2^32.
@@ -79,86 +94,103 @@ impl Groups {
         if rows == 0 {
             return Ok(());
         }
+        work::groups(rows);
         if self.types.is_empty() {
-            if self.ends.is_empty() {
-                self.ends.push(0);
-            }
-            groups.resize(rows, 0);
+            groups.resize(rows, self.of_single(&[]));
             return Ok(());
         }
         if self.len() + rows >= NO_GROUP as usize {
             return Err(Error::Arrow(arrow::error::ArrowError::ComputeError("more than 2^32 groups".into())));
         }
         let keys = keys.iter().map(with_one_nan_and_zero).collect::<Vec<_>>();
-        self.hasher.hash(&keys, rows, &mut self.hashes)?;
-        groups.reserve(rows);
-        if self.hasher.is_exact() { self.assign_by_hash(&keys, groups) } else { self.assign_by_bytes(&keys, groups) }
+        let mut hashes = std::mem::take(&mut self.hashes);
+        let mut encoded = std::mem::take(&mut self.encoded);
+        self.hasher.hash(&keys, rows, &mut hashes)?;
+        self.table.find(&hashes, groups);
+        if self.hasher.is_exact() {
+            self.add_new(&keys, &hashes, &mut encoded, groups)?;
+        } else {
+            self.format.encode(&keys, rows, &mut encoded)?;
+            self.verify(&hashes, &encoded, groups);
+        }
+        (self.hashes, self.encoded) = (hashes, encoded);
+        Ok(())
     }
 
-    /// Equal hashes are equal keys; only new keys are looked at.
-    fn assign_by_hash(&mut self, keys: &[ArrayRef], groups: &mut Vec<u32>) -> Result<(), Error> {
-        let mut next = self.ends.len() as u32;
-        let mut new_rows = Vec::new();
-        let hashes = self.hashes.as_slice();
-        match keys[0].logical_nulls().filter(|nulls| nulls.null_count() > 0) {
-            None => {
-                for (row, &hash) in hashes.iter().enumerate() {
-                    let group = self.table.find_or_insert(hash, next, |_| true);
-                    if group == next {
-                        next += 1;
-                        new_rows.push(row as u32);
-                    }
-                    groups.push(group);
-                }
-            }
-            Some(nulls) => {
-                for (row, &hash) in hashes.iter().enumerate() {
-                    let group = if nulls.is_valid(row) {
-                        self.table.find_or_insert(hash, next, |_| true)
-                    } else if self.null_group == NO_GROUP {
-                        self.null_group = next;
-                        next
-                    } else {
-                        self.null_group
-                    };
-                    if group == next {
-                        next += 1;
-                        new_rows.push(row as u32);
-                    }
-                    groups.push(group);
-                }
-            }
-        }
+    /// Equal hashes are equal keys: only new ones, and nulls, are looked at.
+    fn add_new(
+        &mut self,
+        keys: &[ArrayRef],
+        hashes: &[u64],
+        encoded: &mut Encoded,
+        groups: &mut [u32],
+    ) -> Result<(), Error> {
+        let nulls = keys[0].logical_nulls().filter(|nulls| nulls.null_count() > 0);
+        let is_null = |row: usize| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+        let is_new = |row: &usize| groups[*row] == NO_GROUP || is_null(*row);
+        let new_rows = (0..groups.len()).filter(is_new).map(|row| row as u32).collect::<Vec<_>>();
         if new_rows.is_empty() {
             return Ok(());
         }
-        let new_keys = if new_rows.len() == keys[0].len() {
-            self.converter.convert_columns(keys)?
-        } else {
-            self.converter.convert_columns(&[compute::take(&keys[0], &UInt32Array::from(new_rows), None)?])?
-        };
-        for key in &new_keys {
-            self.keys.extend_from_slice(key.as_ref());
-            self.ends.push(self.keys.len());
+        let new_keys = [compute::take(&keys[0], &UInt32Array::from(new_rows.clone()), None)?];
+        self.format.encode(&new_keys, new_rows.len(), encoded)?;
+        for (place, row) in new_rows.into_iter().map(|row| row as usize).enumerate() {
+            let (hash, key) = (hashes[row], encoded.get(place));
+            groups[row] = if is_null(row) {
+                self.of_single(key)
+            } else {
+                self.table.get(hash, |_| true).unwrap_or_else(|| self.add(hash, key))
+            };
         }
         Ok(())
     }
 
-    /// Keys are compared as bytes where hashes are equal.
-    fn assign_by_bytes(&mut self, keys: &[ArrayRef], groups: &mut Vec<u32>) -> Result<(), Error> {
-        let encoded = self.converter.convert_columns(keys)?;
-        let (keys, ends) = (&mut self.keys, &mut self.ends);
-        for (key, &hash) in encoded.iter().zip(&self.hashes) {
-            let key = key.as_ref();
-            let next = ends.len() as u32;
-            let group = self.table.find_or_insert(hash, next, |group| slice_of(keys, ends, group) == key);
-            if group == next {
-                keys.extend_from_slice(key);
-                ends.push(keys.len());
+    /// Compares keys where hashes are equal.
+    fn verify(&mut self, hashes: &[u64], encoded: &Encoded, groups: &mut [u32]) {
+        for (row, group) in groups.iter_mut().enumerate() {
+            let key = encoded.get(row);
+            if *group != NO_GROUP && self.keys[*group].bytes() == key {
+                continue;
             }
-            groups.push(group);
+            let found = self.table.get(hashes[row], |group| self.keys[group].bytes() == key);
+            *group = found.unwrap_or_else(|| self.add(hashes[row], key));
         }
-        Ok(())
+    }
+
+    /// The group of the one key that is not in the table.
+    fn of_single(&mut self, key: &[u8]) -> u32 {
+        if self.single == NO_GROUP {
+            self.single = self.number(key);
+        }
+        self.single
+    }
+
+    fn add(&mut self, hash: u64, key: &[u8]) -> u32 {
+        let group = self.number(key);
+        self.table.insert(hash, group);
+        group
+    }
+
+    /// A number for a new key.
+    fn number(&mut self, key: &[u8]) -> u32 {
+        let (group, room) = self.numbers.take();
+        self.keys_room(room);
+        self.keys[group] = Key::new(key);
+        self.outside += self.keys[group].outside();
+        group
+    }
+
+    fn keys_room(&mut self, room: Option<Room>) {
+        if let Some(room) = room {
+            self.keys.set_room(room);
+            self.rooms.push(room);
+        }
+    }
+
+    /// Where whatever is indexed by group is to have room that it had not when this was last asked,
+    /// or none any more: see [`Pages::set_room`].
+    pub fn take_rooms(&mut self) -> Vec<Room> {
+        std::mem::take(&mut self.rooms)
     }
 
     /// The key columns of `groups`.
@@ -169,11 +201,7 @@ impl Groups {
     /// # Panics
     /// If there is no such group.
     pub fn keys(&self, groups: &[u32]) -> Result<Vec<ArrayRef>, Error> {
-        if self.types.is_empty() {
-            return Ok(Vec::new());
-        }
-        let parser = self.converter.parser();
-        Ok(self.converter.convert_rows(groups.iter().map(|&group| parser.parse(self.key(group))))?)
+        self.format.decode(&groups.iter().map(|&group| self.key(group)).collect::<Vec<_>>())
     }
 
     /// By what checkpoints know groups: the virtual node that each key belongs to, then the key as bytes, by
@@ -185,12 +213,11 @@ impl Groups {
     /// # Panics
     /// If there is no such group.
     pub fn saved_keys(&self, groups: &[u32]) -> Result<Vec<Vec<u8>>, Error> {
-        let mut saved = Vec::with_capacity(groups.len());
-        let mut hashes = Vec::new();
-        for portion in groups.chunks(BATCH_ROWS_MAX) {
-            self.hasher.hash(&self.keys(portion)?, portion.len(), &mut hashes)?;
-            let key = |(&group, &hash): (&u32, &u64)| [&[virtual_node(hash)], self.key(group)].concat();
-            saved.extend(portion.iter().zip(&hashes).map(key));
+        let keys = groups.iter().map(|&group| self.key(group)).collect::<Vec<_>>();
+        let (mut saved, mut hashes) = (Vec::with_capacity(keys.len()), Vec::new());
+        for portion in portions(&keys) {
+            self.hasher.hash(&self.format.decode(portion)?, portion.len(), &mut hashes)?;
+            saved.extend(portion.iter().zip(&hashes).map(|(key, &hash)| [&[virtual_node(hash)], *key].concat()));
         }
         Ok(saved)
     }
@@ -201,55 +228,64 @@ impl Groups {
     /// If there is no such group.
     #[must_use]
     pub fn key(&self, group: u32) -> &[u8] {
-        slice_of(&self.keys, &self.ends, group)
+        self.keys[group].bytes()
     }
 
     /// As [`Groups::assign`], with keys that [`Groups::saved_keys`] gave, without the node.
     ///
     /// # Errors
-    /// If they are of other types.
-    ///
-    /// # Panics
-    /// If the bytes are not such a key at all.
+    /// If they are of other types, as far as can be seen.
     pub fn assign_saved(&mut self, keys: &[&[u8]], groups: &mut Vec<u32>) -> Result<(), Error> {
-        let columns = if self.types.is_empty() {
-            Vec::new()
-        } else {
-            let parser = self.converter.parser();
-            self.converter.convert_rows(keys.iter().map(|key| parser.parse(key)))?
+        groups.clear();
+        let mut assigned = Vec::new();
+        for portion in portions(keys) {
+            self.assign(&self.format.decode(portion)?, portion.len(), &mut assigned)?;
+            groups.append(&mut assigned);
+        }
+        Ok(())
+    }
+
+    /// Forgets these groups, each of which must be there. Their numbers may be given to others.
+    ///
+    /// # Errors
+    /// If Arrow cannot form their keys.
+    pub fn release(&mut self, groups: &[u32]) -> Result<(), Error> {
+        if groups.is_empty() {
+            return Ok(());
+        }
+        work::groups(groups.len());
+        let keys = self.keys(groups)?;
+        let mut hashes = Vec::new();
+        self.hasher.hash(&keys, groups.len(), &mut hashes)?;
+        for (&group, &hash) in groups.iter().zip(&hashes) {
+            if group == self.single {
+                self.single = NO_GROUP;
+            } else {
+                self.table.remove(hash, group);
+            }
+            self.outside -= self.keys[group].outside();
+            self.keys[group] = Key::default();
+            let room = self.numbers.give_back(group);
+            self.keys_room(room);
+        }
+        Ok(())
+    }
+}
+
+/// Keys in portions that fit a batch.
+fn portions<'a, 'k>(mut keys: &'a [&'k [u8]]) -> impl Iterator<Item = &'a [&'k [u8]]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |key: &&&[u8]| {
+            bytes += key.len();
+            bytes <= Bounds::BATCH.bytes
         };
-        self.assign(&columns, keys.len(), groups)
-    }
-
-    /// Forgets all groups but these; `kept[i]`, in ascending order, becomes `i`.
-    pub fn keep(&mut self, kept: &[u32]) {
-        let mut renamed = vec![NO_GROUP; self.len()];
-        let mut keys = Vec::new();
-        let mut ends = Vec::with_capacity(kept.len());
-        for (&old, new) in kept.iter().zip(0u32..) {
-            renamed[old as usize] = new;
-            keys.extend_from_slice(self.key(old));
-            ends.push(keys.len());
-        }
-        self.table.rename(kept.len(), &renamed);
-        if self.null_group != NO_GROUP {
-            self.null_group = renamed[self.null_group as usize];
-        }
-        self.keys = keys;
-        self.ends = ends;
-    }
-}
-
-/// Arrow's row format for columns of these types.
-fn row_converter(types: &[DataType]) -> Result<RowConverter, Error> {
-    let fields = types.iter().map(|data_type| SortField::new(data_type.clone())).collect();
-    Ok(RowConverter::new(fields)?)
-}
-
-fn slice_of<'a>(keys: &'a [u8], ends: &[usize], group: u32) -> &'a [u8] {
-    let group = group as usize;
-    let start = if group == 0 { 0 } else { ends[group - 1] };
-    &keys[start..ends[group]]
+        let most = keys.len().min(Bounds::BATCH.rows);
+        let fitting = keys[..most].iter().take_while(fits).count().max(1).min(most);
+        let portion;
+        (portion, keys) = keys.split_at(fitting);
+        (!portion.is_empty()).then_some(portion)
+    })
 }
 
 /// The column with equal floats made equal in their bits; other types as they are.

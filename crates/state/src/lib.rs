@@ -19,7 +19,7 @@ mod work;
 pub use checkpoint::{CheckpointCursor, CheckpointReader, CheckpointSink, CheckpointWriter, Partition, Saved, Value};
 pub use chunk::Chunk;
 pub use error::Error;
-pub use groups::Groups;
+pub use groups::{Groups, Pages, Room};
 pub use memory::{Account, Budget, Exhausted, Holding, Owner};
 pub use rows::{Identity, Located, Pairs, Probe, Reader, RowId, Rows};
 pub use shared::{Holds, SharedRows};

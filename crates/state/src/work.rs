@@ -8,6 +8,7 @@ use std::cell::Cell;
 thread_local! {
     static CHUNKS: Cell<usize> = const { Cell::new(0) };
     static ROWS: Cell<usize> = const { Cell::new(0) };
+    static GROUPS: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Chunks were looked at.
@@ -26,6 +27,21 @@ pub(crate) fn rows(count: usize) {
     ROWS.set(ROWS.get() + count);
     #[cfg(not(test))]
     let _ = count;
+}
+
+/// Groups were looked up, moved or forgotten.
+#[inline]
+pub(crate) fn groups(count: usize) {
+    #[cfg(test)]
+    GROUPS.set(GROUPS.get() + count);
+    #[cfg(not(test))]
+    let _ = count;
+}
+
+/// Groups so far on this thread, and from here on none.
+#[cfg(test)]
+pub(crate) fn take_groups() -> usize {
+    GROUPS.take()
 }
 
 /// Chunks and rows so far on this thread, and from here on none.

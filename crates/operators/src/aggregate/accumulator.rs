@@ -1,6 +1,6 @@
 //! The seam between grouping and the functions computed for each group.
 //!
-//! An accumulator is columnar: it holds what it knows of all groups in vectors indexed by group.
+//! An accumulator is columnar: it holds what it knows of all groups in pages indexed by group.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use changes::Diffs;
 use datafusion::error::DataFusionError;
 use plan::{AggregateCall, AggregateFunction};
-use state::{CheckpointReader, CheckpointWriter, Groups};
+use state::{CheckpointReader, CheckpointWriter, Groups, Room};
 
 use super::count::Count;
 use super::distinct_values::DistinctValues;
@@ -19,8 +19,8 @@ use crate::Fault;
 
 /// One aggregate function over all groups.
 pub(super) trait Accumulator {
-    /// Makes room for groups below `groups`.
-    fn resize(&mut self, groups: usize);
+    /// Makes or gives up room for groups, as [`Groups`] says.
+    fn set_room(&mut self, room: Room);
 
     /// Takes in rows: the group, argument and diff of each.
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault>;
@@ -39,9 +39,14 @@ pub(super) trait Accumulator {
         Ok(())
     }
 
-    /// Forgets all groups but `kept`, in ascending order; `kept[i]` becomes `i`. `all` has the
-    /// groups' keys by their old numbers.
-    fn keep(&mut self, kept: &[u32], all: &Groups) -> Result<(), Fault>;
+    /// Forgets a group without rows: it is as if it had never been there.
+    fn clear(&mut self, group: u32);
+
+    /// Bytes of a group's result, where such results differ in that.
+    fn result_bytes(&self, group: u32) -> Option<usize> {
+        let _ = group;
+        None
+    }
 
     /// Appends what is known of a group.
     fn save(&self, group: u32, bytes: &mut Vec<u8>);
@@ -80,6 +85,12 @@ pub(super) struct Results {
 impl Results {
     pub(super) fn of(values: impl Array + 'static) -> Results {
         Results { values: Arc::new(values), failed: None }
+    }
+
+    /// Those of `length` groups from `place` on.
+    pub(super) fn slice(&self, place: usize, length: usize) -> Results {
+        let failed = self.failed.as_ref().map(|failed| failed.slice(place, length));
+        Results { values: self.values.slice(place, length), failed }
     }
 
     /// With the places where there is no result.
@@ -144,23 +155,23 @@ pub(super) fn for_each_row(
     groups: &[u32],
     nulls: Option<&NullBuffer>,
     diffs: &Diffs,
-    mut change: impl FnMut(usize, usize, i64),
+    mut change: impl FnMut(u32, usize, i64),
 ) {
     // A loop for each case, so that none decides anything anew for each row.
     match (nulls.filter(|nulls| nulls.null_count() > 0), diffs) {
         (None, Diffs::Inserts) => {
             for (row, &group) in groups.iter().enumerate() {
-                change(group as usize, row, 1);
+                change(group, row, 1);
             }
         }
         (None, Diffs::Each(diffs)) => {
             for (row, (&group, &diff)) in groups.iter().zip(diffs.iter()).enumerate() {
-                change(group as usize, row, diff);
+                change(group, row, diff);
             }
         }
         (Some(nulls), diffs) => {
             for row in nulls.valid_indices() {
-                change(groups[row] as usize, row, diffs.get(row));
+                change(groups[row], row, diffs.get(row));
             }
         }
     }
@@ -194,9 +205,4 @@ pub(super) fn write_bytes(value: &[u8], bytes: &mut Vec<u8>) {
 /// Saved state that ends too early or says what cannot be.
 pub(super) fn damaged() -> Fault {
     state::Error::Damaged("an aggregate's group".to_owned()).into()
-}
-
-/// Those of `values` that are to be kept, in their order.
-pub(super) fn kept_of<T: Clone>(values: &[T], kept: &[u32]) -> Vec<T> {
-    kept.iter().map(|&group| values[group as usize].clone()).collect()
 }

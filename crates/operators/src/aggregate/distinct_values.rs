@@ -3,26 +3,25 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array};
 use arrow::compute;
 use arrow::datatypes::{DataType, UInt32Type};
 use arrow::row::{RowConverter, SortField};
 use changes::{Bounds, Diffs};
-use state::{CheckpointReader, CheckpointWriter, Groups};
+use state::{CheckpointReader, CheckpointWriter, Groups, Pages, Room};
 
 use super::accumulator::{Accumulator, Results, damaged, read, read_bytes, write_bytes};
 use super::unsaved::Unsaved;
 use crate::Fault;
-
-/// Pairs are forgotten when this many, and more than half of all, are there no more.
-const DEAD_PAIRS_MIN: usize = 1024;
 
 pub(super) struct DistinctValues {
     accumulator: Box<dyn Accumulator>,
     /// Pairs of a group and a value,
     pairs: Groups,
     /// and how often each is there. Within an epoch that may be less than no times.
-    counts: Vec<i64>,
+    counts: Pages<i64>,
+    /// Pairs that came to be there no times in this epoch; some may be there again.
+    emptied: Vec<u32>,
     living: usize,
     unsaved: Unsaved,
     /// Values as bytes, for checkpoints.
@@ -36,7 +35,8 @@ impl DistinctValues {
         Ok(DistinctValues {
             accumulator,
             pairs: Groups::new(vec![DataType::UInt32, argument.clone()])?,
-            counts: Vec::new(),
+            counts: Pages::default(),
+            emptied: Vec::new(),
             living: 0,
             unsaved: Unsaved::default(),
             format: RowConverter::new(vec![SortField::new(argument.clone())])?,
@@ -44,20 +44,56 @@ impl DistinctValues {
         })
     }
 
-    /// Forgets the pairs that are not there, and renames the groups of the others.
-    fn compact(&mut self, all: &Groups, renamed: impl Fn(u32) -> u32) -> Result<(), Fault> {
-        let is_kept = |pair: &u32| self.counts[*pair as usize] != 0;
-        let kept = (0..self.counts.len() as u32).filter(is_kept).collect::<Vec<_>>();
-        let mut unsaved = std::mem::take(&mut self.unsaved);
-        unsaved.keep(&kept, |gone| self.saved_keys(gone, all))?;
-        self.unsaved = unsaved;
-        let columns = self.pairs.keys(&kept)?;
-        let groups = columns[0].as_primitive::<UInt32Type>().unary::<_, UInt32Type>(renamed);
-        let types = vec![DataType::UInt32, columns[1].data_type().clone()];
-        self.pairs = Groups::new(types)?;
-        self.pairs.assign(&[Arc::new(groups), columns[1].clone()], kept.len(), &mut self.assigned)?;
-        self.counts = kept.iter().map(|&pair| self.counts[pair as usize]).collect();
+    /// Forgets those pairs that are there no more.
+    fn forget_dead(&mut self, all: &Groups) -> Result<(), Fault> {
+        let mut dead = std::mem::take(&mut self.emptied);
+        dead.sort_unstable();
+        dead.dedup();
+        dead.retain(|&pair| self.counts[pair] == 0);
+        for dead in dead.chunks(Bounds::BATCH.rows) {
+            let mut unsaved = std::mem::take(&mut self.unsaved);
+            unsaved.forget(dead, |gone| self.saved_keys(gone, all))?;
+            self.unsaved = unsaved;
+            self.pairs.release(dead)?;
+        }
+        self.make_room();
         Ok(())
+    }
+
+    fn make_room(&mut self) {
+        for room in self.pairs.take_rooms() {
+            self.counts.set_room(room);
+            self.unsaved.set_room(room);
+        }
+    }
+
+    /// Takes in arguments that are not null.
+    fn count(&mut self, groups: &[u32], argument: &ArrayRef, diffs: &Diffs) -> Result<(), Fault> {
+        let group_column: ArrayRef = Arc::new(UInt32Array::from(groups.to_vec()));
+        self.pairs.assign(&[group_column, argument.clone()], groups.len(), &mut self.assigned)?;
+        self.make_room();
+        let (mut rows, mut crossings) = (Vec::new(), Vec::new());
+        for (row, &pair) in self.assigned.iter().enumerate() {
+            let count = &mut self.counts[pair];
+            let before = *count;
+            let after = before + diffs.get(row);
+            *count = after;
+            self.unsaved.mark(pair);
+            self.living = self.living + usize::from(after != 0) - usize::from(before != 0);
+            if after == 0 {
+                self.emptied.push(pair);
+            }
+            if (before > 0) != (after > 0) {
+                rows.push(row as u32);
+                crossings.push(if after > 0 { 1 } else { -1 });
+            }
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let groups = rows.iter().map(|&row| groups[row as usize]).collect::<Vec<_>>();
+        let argument = compute::take(argument, &UInt32Array::from(rows), None)?;
+        self.accumulator.update(&groups, Some(&argument), &crossings.into())
     }
 
     /// By what checkpoints know pairs: the group's virtual node and key, then the value.
@@ -94,45 +130,29 @@ impl DistinctValues {
         let values = self.format.convert_rows(values.iter().map(|value| parser.parse(value)))?;
         let columns = [Arc::new(UInt32Array::from(groups)) as ArrayRef, values[0].clone()];
         self.pairs.assign(&columns, counts.len(), &mut self.assigned)?;
-        self.assigned.iter().for_each(|&pair| self.unsaved.restored(pair, is_continued));
+        self.make_room();
         self.living += counts.len();
-        self.counts.extend(counts);
-        if self.counts.len() == self.pairs.len() { Ok(()) } else { Err(damaged()) }
+        for (&pair, &count) in self.assigned.iter().zip(counts) {
+            self.counts[pair] = count;
+            self.unsaved.restored(pair, is_continued);
+        }
+        if self.living == self.pairs.len() { Ok(()) } else { Err(damaged()) }
     }
 }
 
 impl Accumulator for DistinctValues {
-    fn resize(&mut self, groups: usize) {
-        self.accumulator.resize(groups);
+    fn set_room(&mut self, room: Room) {
+        self.accumulator.set_room(room);
     }
 
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
         let argument = argument.expect("DISTINCT has an argument");
-        let group_column: ArrayRef = Arc::new(UInt32Array::from(groups.to_vec()));
-        self.pairs.assign(&[group_column, argument.clone()], groups.len(), &mut self.assigned)?;
-        self.counts.resize(self.pairs.len(), 0);
-        let nulls = argument.logical_nulls();
-        let (mut rows, mut crossings) = (Vec::new(), Vec::new());
-        for (row, &pair) in self.assigned.iter().enumerate() {
-            if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-                continue;
-            }
-            let before = self.counts[pair as usize];
-            let after = before + diffs.get(row);
-            self.counts[pair as usize] = after;
-            self.unsaved.mark(pair);
-            self.living = self.living + usize::from(after != 0) - usize::from(before != 0);
-            if (before > 0) != (after > 0) {
-                rows.push(row as u32);
-                crossings.push(if after > 0 { 1 } else { -1 });
-            }
+        if let Some(nulls) = argument.logical_nulls().filter(|nulls| nulls.null_count() > 0) {
+            let is_there = BooleanArray::new(nulls.into_inner(), None);
+            let groups = is_there.values().set_indices().map(|row| groups[row]).collect::<Vec<_>>();
+            return self.count(&groups, &compute::filter(argument, &is_there)?, &diffs.filter(is_there.values()));
         }
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let groups = rows.iter().map(|&row| groups[row as usize]).collect::<Vec<_>>();
-        let argument = compute::take(argument, &UInt32Array::from(rows), None)?;
-        self.accumulator.update(&groups, Some(&argument), &crossings.into())
+        self.count(groups, argument, diffs)
     }
 
     fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
@@ -145,20 +165,16 @@ impl Accumulator for DistinctValues {
 
     fn settle(&mut self, touched: &[u32], all: &Groups) -> Result<(), Fault> {
         self.accumulator.settle(touched, all)?;
-        let dead = self.counts.len() - self.living;
-        if dead >= DEAD_PAIRS_MIN && dead > self.living {
-            self.compact(all, |group| group)?;
-        }
-        Ok(())
+        self.forget_dead(all)
     }
 
-    fn keep(&mut self, kept: &[u32], all: &Groups) -> Result<(), Fault> {
-        let mut renamed = vec![u32::MAX; all.len()];
-        for (&old, new) in kept.iter().zip(0u32..) {
-            renamed[old as usize] = new;
-        }
-        self.compact(all, |group| renamed[group as usize])?;
-        self.accumulator.keep(kept, all)
+    fn clear(&mut self, group: u32) {
+        // Its values are gone already, each with its last row.
+        self.accumulator.clear(group);
+    }
+
+    fn result_bytes(&self, group: u32) -> Option<usize> {
+        self.accumulator.result_bytes(group)
     }
 
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
@@ -173,16 +189,10 @@ impl Accumulator for DistinctValues {
         for key in self.unsaved.take_gone() {
             writer.delete(&key)?;
         }
-        for portion in self.unsaved.take_dirty().chunks(Bounds::BATCH.rows) {
-            for (&pair, key) in portion.iter().zip(self.saved_keys(portion, all)?) {
-                let count = self.counts[pair as usize];
-                if count == 0 {
-                    writer.delete(&key)?;
-                    self.unsaved.set_absent(pair);
-                } else {
-                    writer.put(&key, count.to_le_bytes().to_vec())?;
-                    self.unsaved.set_saved(pair);
-                }
+        for dirty in self.unsaved.take_dirty().chunks(Bounds::BATCH.rows) {
+            for (&pair, key) in dirty.iter().zip(self.saved_keys(dirty, all)?) {
+                writer.put(&key, self.counts[pair].to_le_bytes().to_vec())?;
+                self.unsaved.set_saved(pair);
             }
         }
         Ok(())
@@ -208,6 +218,6 @@ impl Accumulator for DistinctValues {
     }
 
     fn state_bytes(&self) -> usize {
-        self.accumulator.state_bytes() + self.pairs.bytes() + size_of_val(self.counts.as_slice()) + self.unsaved.bytes()
+        self.accumulator.state_bytes() + self.pairs.bytes() + self.counts.bytes() + self.unsaved.bytes()
     }
 }

@@ -10,16 +10,94 @@ use arrow::array::{
 };
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::{self, SortOptions, kernels::cmp};
-use changes::{BATCH_ROWS_MAX, ChangeBatch, RowError};
+use changes::{Bounds, ChangeBatch, RowError, bytes_of};
 
 use super::accumulator::Results;
-use super::{Aggregate, Before, Columns};
+use super::{Aggregate, Before, Call, Columns};
 use crate::expression::row_text;
-use crate::{Fault, Output};
+use crate::{Fault, Output, Progress};
 
 impl Aggregate {
+    /// Keeps the results of groups that are about to change for the first time in this epoch.
+    pub(super) fn remember(&mut self, mut groups: &[u32]) -> Result<(), Fault> {
+        while !groups.is_empty() {
+            let (portion, rest) = groups.split_at(self.fitting(groups));
+            let results = self.results(portion)?;
+            self.before.push_back(Before { groups: portion.to_vec(), results });
+            groups = rest;
+        }
+        Ok(())
+    }
+
+    /// How many of the first `groups` a batch holds, by rows and by bytes; one at least.
+    fn fitting(&self, groups: &[u32]) -> usize {
+        let result_bytes = |call: &Call, group| call.accumulator.result_bytes(group).unwrap_or(RESULT_BYTES);
+        let mut bytes = 0;
+        let fits = |group: &&u32| {
+            let results = self.calls.iter().map(|call| result_bytes(call, **group)).sum::<usize>();
+            bytes += self.groups.key(**group).len() + results;
+            bytes <= Bounds::BATCH.bytes
+        };
+        let most = groups.len().min(Bounds::BATCH.rows);
+        groups[..most].iter().take_while(fits).count().max(1)
+    }
+
+    /// Puts out what the epoch has changed, as much as there is room for: first of the groups that
+    /// were there before it, then of the others.
+    pub(super) fn put_all(&mut self, output: &mut Output) -> Result<Progress, Fault> {
+        while let Some(mut before) = self.next_before()? {
+            let fitting = self.fitting(&before.groups);
+            if fitting < before.groups.len() {
+                self.before.push_front(before.split_off(fitting));
+            }
+            self.put_changed(&before, output)?;
+            self.finish(&before.groups)?;
+            if output.is_full() && !(self.before.is_empty() && self.fresh.is_empty()) {
+                return Ok(Progress::More);
+            }
+        }
+        while self.fresh_done < self.fresh.len() {
+            let rest = &self.fresh[self.fresh_done..];
+            let groups = rest[..self.fitting(rest)].to_vec();
+            self.put_fresh(&groups, output)?;
+            self.finish(&groups)?;
+            self.fresh_done += groups.len();
+            if output.is_full() && self.fresh_done < self.fresh.len() {
+                return Ok(Progress::More);
+            }
+        }
+        self.fresh.clear();
+        self.fresh_done = 0;
+        Ok(Progress::Done)
+    }
+
+    /// The next groups that were there before the epoch. Many small batches of input do not make as
+    /// many of output: parts that are small are put together.
+    fn next_before(&mut self) -> Result<Option<Before>, Fault> {
+        let mut room = Bounds::BATCH;
+        let mut parts = Vec::new();
+        while let Some(part) = self.before.front() {
+            let (rows, bytes) = (part.groups.len(), part.result_bytes());
+            if !parts.is_empty() && (rows > room.rows || bytes > room.bytes) {
+                break;
+            }
+            room = Bounds { rows: room.rows.saturating_sub(rows), bytes: room.bytes.saturating_sub(bytes) };
+            parts.extend(self.before.pop_front());
+        }
+        if parts.len() > 1 { concat(&parts).map(Some) } else { Ok(parts.pop()) }
+    }
+
     /// The difference between what groups had before the epoch and what they have now.
-    pub(super) fn put_changed(&self, before: &Before, output: &mut Output) -> Result<(), Fault> {
+    ///
+    /// | shown before | shown now | result differs | goes | comes |
+    /// |--------------|-----------|----------------|------|-------|
+    /// | yes          | no        |                | yes  |       |
+    /// | no           | yes       |                |      | yes   |
+    /// | yes          | yes       | yes            | yes  | yes   |
+    /// | yes          | yes       | no             |      |       |
+    ///
+    /// A row is shown if its group exists and no function of it fails.
+    fn put_changed(&self, before: &Before, output: &mut Output) -> Result<(), Fault> {
         let groups = before.groups.as_slice();
         let after = self.results(groups)?;
         let exists = BooleanBuffer::collect_bool(groups.len(), |place| self.exists_now(groups[place]));
@@ -33,36 +111,36 @@ impl Aggregate {
             self.put_errors(groups, &before.results, &after, output)?;
         }
         let shown_before = failed_before.map_or_else(|| BooleanBuffer::new_set(groups.len()), |failed| !&failed);
-        let shown_after = failed_after.map_or_else(|| exists.clone(), |failed| &exists & &!&failed);
-        let gone = &shown_before & &(&differs | &!&shown_after);
-        let come = &shown_after & &(&differs | &!&shown_before);
-        let gone_keys = self.keys_of(groups, &gone)?;
-        let come_keys = if come == gone { gone_keys.clone() } else { self.keys_of(groups, &come)? };
-        if gone.count_set_bits() > 0 {
-            output.changes(ChangeBatch::deletes(self.rows(gone_keys, &before.results, &gone)?));
+        let shown_now = failed_after.map_or_else(|| exists.clone(), |failed| &exists & &!&failed);
+        let goes = &shown_before & &(&differs | &!&shown_now);
+        let comes = &shown_now & &(&differs | &!&shown_before);
+        let keys_that_go = self.keys_of(groups, &goes)?;
+        let keys_that_come = if comes == goes { keys_that_go.clone() } else { self.keys_of(groups, &comes)? };
+        if goes.count_set_bits() > 0 {
+            output.changes(ChangeBatch::deletes(self.rows(keys_that_go, &before.results, &goes)?));
         }
-        if come.count_set_bits() > 0 {
-            output.changes(ChangeBatch::inserts(self.rows(come_keys, &after, &come)?));
+        if comes.count_set_bits() > 0 {
+            output.changes(ChangeBatch::inserts(self.rows(keys_that_come, &after, &comes)?));
         }
         Ok(())
     }
 
     /// The rows of groups that had none before the epoch.
-    pub(super) fn put_fresh(&self, groups: &[u32], output: &mut Output) -> Result<(), Fault> {
+    fn put_fresh(&self, groups: &[u32], output: &mut Output) -> Result<(), Fault> {
         let groups = groups.iter().copied().filter(|&group| self.exists_now(group)).collect::<Vec<_>>();
         if groups.is_empty() {
             return Ok(());
         }
         let results = self.results(&groups)?;
-        let come = match any_failed(&results) {
+        let comes = match any_failed(&results) {
             None => BooleanBuffer::new_set(groups.len()),
             Some(failed) => {
                 self.put_errors(&groups, &[], &results, output)?;
                 !&failed
             }
         };
-        if come.count_set_bits() > 0 {
-            output.changes(ChangeBatch::inserts(self.rows(self.keys_of(&groups, &come)?, &results, &come)?));
+        if comes.count_set_bits() > 0 {
+            output.changes(ChangeBatch::inserts(self.rows(self.keys_of(&groups, &comes)?, &results, &comes)?));
         }
         Ok(())
     }
@@ -129,32 +207,28 @@ impl Aggregate {
     }
 }
 
-/// Puts parts together that are small, so that many small batches of input do not make as many of
-/// output.
-pub(super) fn coalesce(parts: Vec<Before>) -> Result<Vec<Before>, Fault> {
-    let mut together: Vec<Vec<Before>> = Vec::new();
-    let mut rows = BATCH_ROWS_MAX;
-    for part in parts {
-        rows += part.groups.len();
-        match together.last_mut() {
-            Some(last) if rows <= BATCH_ROWS_MAX => last.push(part),
-            _ => {
-                rows = part.groups.len();
-                together.push(vec![part]);
-            }
-        }
+/// A result of fixed width takes about as much.
+const RESULT_BYTES: usize = 16;
+
+impl Before {
+    fn result_bytes(&self) -> usize {
+        self.results.iter().map(|results| bytes_of(std::slice::from_ref(&results.values), 0..self.groups.len())).sum()
     }
-    together.into_iter().map(concat).collect()
+
+    /// Takes off all from `place` on.
+    fn split_off(&mut self, place: usize) -> Before {
+        let length = self.groups.len() - place;
+        let results = self.results.iter().map(|results| results.slice(place, length)).collect();
+        self.results.iter_mut().for_each(|results| *results = results.slice(0, place));
+        Before { groups: self.groups.split_off(place), results }
+    }
 }
 
-fn concat(mut parts: Vec<Before>) -> Result<Before, Fault> {
-    if parts.len() == 1 {
-        return Ok(parts.remove(0));
-    }
+fn concat(parts: &[Before]) -> Result<Before, Fault> {
     let calls = parts[0].results.len();
     let results = (0..calls).map(|call| {
         let values = parts.iter().map(|part| part.results[call].values.as_ref()).collect::<Vec<_>>();
-        Ok(Results { values: compute::concat(&values)?, failed: concat_failed(&parts, call) })
+        Ok(Results { values: compute::concat(&values)?, failed: concat_failed(parts, call) })
     });
     let results = results.collect::<Result<_, Fault>>()?;
     Ok(Before { groups: parts.iter().flat_map(|part| part.groups.iter().copied()).collect(), results })

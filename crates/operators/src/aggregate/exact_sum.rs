@@ -10,9 +10,9 @@ use arrow::datatypes::{
 };
 use changes::Diffs;
 use plan::decimal;
-use state::Groups;
+use state::{Pages, Room};
 
-use super::accumulator::{Accumulator, Results, for_each_row, kept_of, read};
+use super::accumulator::{Accumulator, Results, for_each_row, read};
 use crate::Fault;
 use crate::expression::out_of_range;
 
@@ -132,7 +132,7 @@ impl Sum {
 }
 
 struct ExactSum<T> {
-    sums: Vec<Sum>,
+    sums: Pages<Sum>,
     result: DataType,
     finish: Finish,
     argument: PhantomData<T>,
@@ -143,7 +143,7 @@ where
     T: ArrowPrimitiveType<Native: Into<i128>>,
 {
     fn boxed(result: &DataType, finish: Finish) -> Box<dyn Accumulator> {
-        Box::new(ExactSum::<T> { sums: Vec::new(), result: result.clone(), finish, argument: PhantomData })
+        Box::new(ExactSum::<T> { sums: Pages::default(), result: result.clone(), finish, argument: PhantomData })
     }
 }
 
@@ -153,7 +153,7 @@ impl<T> ExactSum<T> {
         let mut values = PrimitiveBuilder::<R>::with_capacity(groups.len()).with_data_type(self.result.clone());
         let mut failures = Vec::new();
         for (place, &group) in groups.iter().enumerate() {
-            let sum = self.sums[group as usize];
+            let sum = self.sums[group];
             if sum.count == 0 {
                 values.append_null();
                 continue;
@@ -185,14 +185,14 @@ impl<T> Accumulator for ExactSum<T>
 where
     T: ArrowPrimitiveType<Native: Into<i128>>,
 {
-    fn resize(&mut self, groups: usize) {
-        self.sums.resize(groups, Sum::default());
+    fn set_room(&mut self, room: Room) {
+        self.sums.set_room(room);
     }
 
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
         let argument = argument.expect("sum and avg have an argument");
         let values = argument.as_primitive::<T>().values().as_ref();
-        let sums = self.sums.as_mut_slice();
+        let sums = &mut self.sums;
         for_each_row(groups, argument.nulls(), diffs, |group, row, diff| sums[group].add(values[row].into(), diff));
         Ok(())
     }
@@ -228,20 +228,19 @@ where
         out_of_range(&self.result)
     }
 
-    fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
-        self.sums = kept_of(&self.sums, kept);
-        Ok(())
+    fn clear(&mut self, group: u32) {
+        self.sums[group] = Sum::default();
     }
 
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
-        let sum = self.sums[group as usize];
+        let sum = self.sums[group];
         bytes.extend_from_slice(&sum.low.to_le_bytes());
         bytes.extend_from_slice(&sum.high.to_le_bytes());
         bytes.extend_from_slice(&sum.count.to_le_bytes());
     }
 
     fn load(&mut self, group: u32, bytes: &mut &[u8]) -> Result<(), Fault> {
-        self.sums[group as usize] = Sum {
+        self.sums[group] = Sum {
             low: u128::from_le_bytes(read(bytes)?),
             high: i64::from_le_bytes(read(bytes)?),
             count: i64::from_le_bytes(read(bytes)?),
@@ -250,6 +249,6 @@ where
     }
 
     fn state_bytes(&self) -> usize {
-        size_of_val(self.sums.as_slice())
+        self.sums.bytes()
     }
 }

@@ -7,9 +7,9 @@ use arrow::array::{Array, ArrayData, ArrayRef, make_array};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::datatypes::{ArrowNativeType, DataType, i256};
 use changes::Diffs;
-use state::Groups;
+use state::{Pages, Room};
 
-use super::accumulator::{Accumulator, Results, damaged, for_each_row, kept_of, read};
+use super::accumulator::{Accumulator, Results, damaged, for_each_row, read};
 use super::extreme_bytes;
 use super::multiset::Multiset;
 use crate::Fault;
@@ -108,9 +108,9 @@ struct Of {
 impl Of {
     fn accumulator<N: Number>(self, append_only: bool) -> Box<dyn Accumulator> {
         if append_only {
-            Box::new(Best::<N> { of: self, best: Vec::new() })
+            Box::new(Best::<N> { of: self, best: Pages::default() })
         } else {
-            Box::new(All::<N> { of: self, all: Vec::new(), values: 0 })
+            Box::new(All::<N> { of: self, all: Pages::default(), values: 0 })
         }
     }
 
@@ -134,30 +134,30 @@ impl Of {
 /// The one value that counts of each group, where none ever goes.
 struct Best<N: Number> {
     of: Of,
-    best: Vec<Option<N::Key>>,
+    best: Pages<Option<N::Key>>,
 }
 
 impl<N: Number> Accumulator for Best<N> {
-    fn resize(&mut self, groups: usize) {
-        self.best.resize(groups, None);
+    fn set_room(&mut self, room: Room) {
+        self.best.set_room(room);
     }
 
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
         let argument = argument.expect("min and max have an argument").to_data();
         let values = argument.buffer::<N>(0);
-        let best = self.best.as_mut_slice();
+        let best = &mut self.best;
         if self.of.is_maximum {
             for_each_row(groups, argument.nulls(), diffs, |group, row, _| {
-                let key = values[row].key();
-                if best[group].is_none_or(|best| best < key) {
-                    best[group] = Some(key);
+                let (best, key) = (&mut best[group], values[row].key());
+                if best.is_none_or(|best| best < key) {
+                    *best = Some(key);
                 }
             });
         } else {
             for_each_row(groups, argument.nulls(), diffs, |group, row, _| {
-                let key = values[row].key();
-                if best[group].is_none_or(|best| best > key) {
-                    best[group] = Some(key);
+                let (best, key) = (&mut best[group], values[row].key());
+                if best.is_none_or(|best| best > key) {
+                    *best = Some(key);
                 }
             });
         }
@@ -165,16 +165,15 @@ impl<N: Number> Accumulator for Best<N> {
     }
 
     fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
-        self.of.column(groups.iter().map(|&group| self.best[group as usize].map(N::of_key)))
+        self.of.column(groups.iter().map(|&group| self.best[group].map(N::of_key)))
     }
 
-    fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
-        self.best = kept_of(&self.best, kept);
-        Ok(())
+    fn clear(&mut self, group: u32) {
+        self.best[group] = None;
     }
 
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
-        let best = self.best[group as usize];
+        let best = self.best[group];
         bytes.push(u8::from(best.is_some()));
         if let Some(key) = best {
             N::of_key(key).write(bytes);
@@ -182,7 +181,7 @@ impl<N: Number> Accumulator for Best<N> {
     }
 
     fn load(&mut self, group: u32, bytes: &mut &[u8]) -> Result<(), Fault> {
-        self.best[group as usize] = match read::<1>(bytes)? {
+        self.best[group] = match read::<1>(bytes)? {
             [0] => None,
             [1] => Some(N::read(bytes)?.key()),
             _ => return Err(damaged()),
@@ -191,27 +190,27 @@ impl<N: Number> Accumulator for Best<N> {
     }
 
     fn state_bytes(&self) -> usize {
-        size_of_val(self.best.as_slice())
+        self.best.bytes()
     }
 }
 
 /// All values of each group.
 struct All<N: Number> {
     of: Of,
-    all: Vec<Multiset<N::Key>>,
+    all: Pages<Multiset<N::Key>>,
     /// How many values are in all groups together.
     values: usize,
 }
 
 impl<N: Number> Accumulator for All<N> {
-    fn resize(&mut self, groups: usize) {
-        self.all.resize(groups, Multiset::default());
+    fn set_room(&mut self, room: Room) {
+        self.all.set_room(room);
     }
 
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
         let argument = argument.expect("min and max have an argument").to_data();
         let values = argument.buffer::<N>(0);
-        let (all, count) = (self.all.as_mut_slice(), &mut self.values);
+        let (all, count) = (&mut self.all, &mut self.values);
         for_each_row(groups, argument.nulls(), diffs, |group, row, diff| {
             let grown = all[group].add(&values[row].key(), diff, |key| *key);
             *count = count.wrapping_add_signed(grown);
@@ -221,21 +220,19 @@ impl<N: Number> Accumulator for All<N> {
 
     fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
         let extreme = |group: &u32| {
-            let values = &self.all[*group as usize];
+            let values = &self.all[*group];
             let key = if self.of.is_maximum { values.last() } else { values.first() };
             key.map(|&key| N::of_key(key))
         };
         self.of.column(groups.iter().map(extreme))
     }
 
-    fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
-        self.all = kept.iter().map(|&group| std::mem::take(&mut self.all[group as usize])).collect();
-        self.values = self.all.iter().map(Multiset::len).sum();
-        Ok(())
+    fn clear(&mut self, group: u32) {
+        self.values -= std::mem::take(&mut self.all[group]).len();
     }
 
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
-        let values = &self.all[group as usize];
+        let values = &self.all[group];
         bytes.extend_from_slice(&(values.len() as u64).to_le_bytes());
         for (&key, count) in values.iter() {
             N::of_key(key).write(bytes);
@@ -248,7 +245,7 @@ impl<N: Number> Accumulator for All<N> {
         for _ in 0..length {
             let key = N::read(bytes)?.key();
             let count = i64::from_le_bytes(read(bytes)?);
-            let grown = self.all[group as usize].add(&key, count, |key| *key);
+            let grown = self.all[group].add(&key, count, |key| *key);
             self.values = self.values.wrapping_add_signed(grown);
         }
         Ok(())
@@ -259,6 +256,6 @@ impl<N: Number> Accumulator for All<N> {
     }
 
     fn state_bytes(&self) -> usize {
-        size_of_val(self.all.as_slice()) + self.values * size_of::<(N::Key, i64)>()
+        self.all.bytes() + self.values * size_of::<(N::Key, i64)>()
     }
 }

@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, LargeStringBuilder, StringBuilder, 
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, SortField};
 use changes::Diffs;
-use state::Groups;
+use state::{Pages, Room};
 
 use super::accumulator::{Accumulator, Results, damaged, for_each_row, read, read_bytes, write_bytes};
 use super::multiset::Multiset;
@@ -20,9 +20,9 @@ use crate::Fault;
 pub(super) fn extreme(argument: &DataType, is_maximum: bool, append_only: bool) -> Result<Box<dyn Accumulator>, Fault> {
     let of = Of { format: Format::new(argument)?, is_maximum };
     Ok(if append_only {
-        Box::new(Best { of, best: Vec::new(), value_bytes: 0 })
+        Box::new(Best { of, best: Pages::default(), value_bytes: 0 })
     } else {
-        Box::new(All { of, all: Vec::new(), values: 0, value_bytes: 0 })
+        Box::new(All { of, all: Pages::default(), values: 0, value_bytes: 0 })
     })
 }
 
@@ -62,7 +62,7 @@ impl Format {
         groups: &[u32],
         argument: &ArrayRef,
         diffs: &Diffs,
-        mut change: impl FnMut(usize, &[u8], i64),
+        mut change: impl FnMut(u32, &[u8], i64),
     ) -> Result<(), Fault> {
         let nulls = argument.logical_nulls();
         let nulls = nulls.as_ref();
@@ -132,19 +132,19 @@ impl Format {
 /// The one value that counts of each group, where none ever goes.
 struct Best {
     of: Of,
-    best: Vec<Option<Vec<u8>>>,
+    best: Pages<Option<Vec<u8>>>,
     /// Bytes of all these values together.
     value_bytes: usize,
 }
 
 impl Accumulator for Best {
-    fn resize(&mut self, groups: usize) {
-        self.best.resize(groups, None);
+    fn set_room(&mut self, room: Room) {
+        self.best.set_room(room);
     }
 
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
         let argument = argument.expect("min and max have an argument");
-        let (best, is_maximum) = (self.best.as_mut_slice(), self.of.is_maximum);
+        let (best, is_maximum) = (&mut self.best, self.of.is_maximum);
         let value_bytes = &mut self.value_bytes;
         self.of.format.for_each_row(groups, argument, diffs, |group, value, _| match &mut best[group] {
             Some(best) => {
@@ -163,17 +163,19 @@ impl Accumulator for Best {
     }
 
     fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
-        self.of.format.column(groups.iter().map(|&group| self.best[group as usize].as_deref()))
+        self.of.format.column(groups.iter().map(|&group| self.best[group].as_deref()))
     }
 
-    fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
-        self.best = kept.iter().map(|&group| self.best[group as usize].take()).collect();
-        self.value_bytes = self.best.iter().flatten().map(Vec::len).sum();
-        Ok(())
+    fn clear(&mut self, group: u32) {
+        self.value_bytes -= self.best[group].take().map_or(0, |value| value.len());
+    }
+
+    fn result_bytes(&self, group: u32) -> Option<usize> {
+        Some(self.best[group].as_ref().map_or(0, Vec::len))
     }
 
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
-        let best = &self.best[group as usize];
+        let best = &self.best[group];
         bytes.push(u8::from(best.is_some()));
         if let Some(value) = best {
             write_bytes(value, bytes);
@@ -181,12 +183,12 @@ impl Accumulator for Best {
     }
 
     fn load(&mut self, group: u32, bytes: &mut &[u8]) -> Result<(), Fault> {
-        self.best[group as usize] = match read::<1>(bytes)? {
+        self.best[group] = match read::<1>(bytes)? {
             [0] => None,
             [1] => Some(read_bytes(bytes)?.to_vec()),
             _ => return Err(damaged()),
         };
-        let Some(value) = self.best[group as usize].as_deref() else {
+        let Some(value) = self.best[group].as_deref() else {
             return Ok(());
         };
         self.value_bytes += value.len();
@@ -194,27 +196,34 @@ impl Accumulator for Best {
     }
 
     fn state_bytes(&self) -> usize {
-        size_of_val(self.best.as_slice()) + self.value_bytes
+        self.best.bytes() + self.value_bytes
     }
 }
 
 /// All values of each group.
 struct All {
     of: Of,
-    all: Vec<Multiset<Box<[u8]>>>,
+    all: Pages<Multiset<Box<[u8]>>>,
     /// How many values are in all groups together, and how many bytes they are.
     values: usize,
     value_bytes: usize,
 }
 
+impl All {
+    fn extreme(&self, group: u32) -> Option<&[u8]> {
+        let values = &self.all[group];
+        if self.of.is_maximum { values.last().map(AsRef::as_ref) } else { values.first().map(AsRef::as_ref) }
+    }
+}
+
 impl Accumulator for All {
-    fn resize(&mut self, groups: usize) {
-        self.all.resize(groups, Multiset::default());
+    fn set_room(&mut self, room: Room) {
+        self.all.set_room(room);
     }
 
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
         let argument = argument.expect("min and max have an argument");
-        let (all, values, value_bytes) = (self.all.as_mut_slice(), &mut self.values, &mut self.value_bytes);
+        let (all, values, value_bytes) = (&mut self.all, &mut self.values, &mut self.value_bytes);
         self.of.format.for_each_row(groups, argument, diffs, |group, value, diff| {
             let grown = all[group].add(value, diff, |value| Box::from(value));
             *values = values.wrapping_add_signed(grown);
@@ -223,23 +232,21 @@ impl Accumulator for All {
     }
 
     fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
-        let extreme = |group: &u32| {
-            let values = &self.all[*group as usize];
-            if self.of.is_maximum { values.last().map(AsRef::as_ref) } else { values.first().map(AsRef::as_ref) }
-        };
-        self.of.format.column(groups.iter().map(extreme))
+        self.of.format.column(groups.iter().map(|&group| self.extreme(group)))
     }
 
-    fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
-        self.all = kept.iter().map(|&group| std::mem::take(&mut self.all[group as usize])).collect();
-        let values = || self.all.iter().flat_map(Multiset::iter);
-        self.values = values().count();
-        self.value_bytes = values().map(|(value, _)| value.len()).sum();
-        Ok(())
+    fn clear(&mut self, group: u32) {
+        let values = std::mem::take(&mut self.all[group]);
+        self.values -= values.len();
+        self.value_bytes -= values.iter().map(|(value, _)| value.len()).sum::<usize>();
+    }
+
+    fn result_bytes(&self, group: u32) -> Option<usize> {
+        Some(self.extreme(group).map_or(0, <[u8]>::len))
     }
 
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
-        let values = &self.all[group as usize];
+        let values = &self.all[group];
         bytes.extend_from_slice(&(values.len() as u64).to_le_bytes());
         for (value, count) in values.iter() {
             write_bytes(value, bytes);
@@ -253,7 +260,7 @@ impl Accumulator for All {
             let value = read_bytes(bytes)?;
             self.of.format.check(value)?;
             let count = i64::from_le_bytes(read(bytes)?);
-            let grown = self.all[group as usize].add(value, count, |value| Box::from(value));
+            let grown = self.all[group].add(value, count, |value| Box::from(value));
             self.values = self.values.wrapping_add_signed(grown);
             self.value_bytes = self.value_bytes.wrapping_add_signed(grown * value.len() as isize);
         }
@@ -265,6 +272,6 @@ impl Accumulator for All {
     }
 
     fn state_bytes(&self) -> usize {
-        size_of_val(self.all.as_slice()) + self.values * size_of::<(Box<[u8]>, i64)>() + self.value_bytes
+        self.all.bytes() + self.values * size_of::<(Box<[u8]>, i64)>() + self.value_bytes
     }
 }

@@ -8,9 +8,9 @@ use arrow::array::{Array, ArrayRef, AsArray, Float32Array, Float64Array};
 use arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type};
 use changes::Diffs;
 use hashbrown::HashMap;
-use state::Groups;
+use state::{Groups, Pages, Room};
 
-use super::accumulator::{Accumulator, Results, for_each_row, kept_of, read};
+use super::accumulator::{Accumulator, Results, for_each_row, read};
 use crate::Fault;
 
 /// Numbers from here on are [`Special::large`]: even 2^63 smaller ones do not overflow.
@@ -30,7 +30,7 @@ pub(super) fn average(result: &DataType) -> Option<Box<dyn Accumulator>> {
 
 fn boxed(result: &DataType, is_average: bool) -> Option<Box<dyn Accumulator>> {
     let is_float = matches!(result, DataType::Float32 | DataType::Float64);
-    let sum = FloatSum { result: result.clone(), is_average, sums: Vec::new(), special: HashMap::new() };
+    let sum = FloatSum { result: result.clone(), is_average, sums: Pages::default(), special: HashMap::new() };
     is_float.then(|| Box::new(sum) as Box<dyn Accumulator>)
 }
 
@@ -117,13 +117,13 @@ impl Special {
 struct FloatSum {
     result: DataType,
     is_average: bool,
-    sums: Vec<Sum>,
+    sums: Pages<Sum>,
     special: HashMap<u32, Special>,
 }
 
 impl FloatSum {
     fn update_with(&mut self, groups: &[u32], array: &dyn Array, diffs: &Diffs, value: impl Fn(usize) -> f64) {
-        let (sums, special) = (self.sums.as_mut_slice(), &mut self.special);
+        let (sums, special) = (&mut self.sums, &mut self.special);
         for_each_row(groups, array.nulls(), diffs, |group, row, diff| {
             let sum = &mut sums[group];
             let value = value(row);
@@ -136,13 +136,13 @@ impl FloatSum {
                     _ => sum.total.add_times(value, diff as f64),
                 }
             } else {
-                special.entry(group as u32).or_default().add(value, diff);
+                special.entry(group).or_default().add(value, diff);
             }
         });
     }
 
     fn result(&self, group: u32) -> Option<f64> {
-        let sum = self.sums[group as usize];
+        let sum = self.sums[group];
         if sum.count == 0 {
             return None;
         }
@@ -155,8 +155,8 @@ impl FloatSum {
 }
 
 impl Accumulator for FloatSum {
-    fn resize(&mut self, groups: usize) {
-        self.sums.resize(groups, Sum::default());
+    fn set_room(&mut self, room: Room) {
+        self.sums.set_room(room);
     }
 
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
@@ -191,9 +191,9 @@ impl Accumulator for FloatSum {
     fn settle(&mut self, touched: &[u32], _all: &Groups) -> Result<(), Fault> {
         // A group without arguments is as good as new: nothing that was rounded remains.
         for &group in touched {
-            let is_empty = self.sums[group as usize].count == 0;
+            let is_empty = self.sums[group].count == 0;
             if is_empty {
-                self.sums[group as usize] = Sum::default();
+                self.sums[group] = Sum::default();
             }
             if !self.special.is_empty()
                 && self.special.get(&group).is_some_and(|special| is_empty || special.is_empty())
@@ -204,16 +204,13 @@ impl Accumulator for FloatSum {
         Ok(())
     }
 
-    fn keep(&mut self, kept: &[u32], _all: &Groups) -> Result<(), Fault> {
-        self.sums = kept_of(&self.sums, kept);
-        let special = std::mem::take(&mut self.special);
-        let renamed = |old: u32| kept.binary_search(&old).ok().map(|new| new as u32);
-        self.special = special.into_iter().filter_map(|(old, value)| Some((renamed(old)?, value))).collect();
-        Ok(())
+    fn clear(&mut self, group: u32) {
+        self.sums[group] = Sum::default();
+        self.special.remove(&group);
     }
 
     fn save(&self, group: u32, bytes: &mut Vec<u8>) {
-        let sum = self.sums[group as usize];
+        let sum = self.sums[group];
         let special = self.special.get(&group).copied().unwrap_or_default();
         for float in [sum.total.high, sum.total.low, special.large.high, special.large.low] {
             bytes.extend_from_slice(&float.to_le_bytes());
@@ -229,7 +226,7 @@ impl Accumulator for FloatSum {
         let total = DoubleDouble { high: float()?, low: float()? };
         let large = DoubleDouble { high: float()?, low: float()? };
         let mut count = || -> Result<i64, Fault> { Ok(i64::from_le_bytes(read(bytes)?)) };
-        self.sums[group as usize] = Sum { total, count: count()? };
+        self.sums[group] = Sum { total, count: count()? };
         let special =
             Special { nans: count()?, infinities: count()?, negative_infinities: count()?, large, larges: count()? };
         if !special.is_empty() {
@@ -239,6 +236,6 @@ impl Accumulator for FloatSum {
     }
 
     fn state_bytes(&self) -> usize {
-        size_of_val(self.sums.as_slice()) + self.special.len() * size_of::<(u32, Special)>()
+        self.sums.bytes() + self.special.len() * size_of::<(u32, Special)>()
     }
 }

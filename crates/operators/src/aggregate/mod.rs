@@ -4,12 +4,14 @@
 //! the one after it when the epoch is complete: what a group went through in between never shows.
 //! This file keeps the groups; an accumulator a file computes the functions, `emission` puts out.
 
+use std::collections::VecDeque;
+
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute;
 use arrow::datatypes::SchemaRef;
-use changes::{BATCH_ROWS_MAX, ChangeBatch, Diffs, Epoch};
+use changes::{ChangeBatch, Diffs, Epoch};
 use datafusion::error::DataFusionError;
-use state::{CheckpointReader, CheckpointWriter, Groups};
+use state::{CheckpointReader, CheckpointWriter, Groups, Pages};
 
 use crate::{Fault, Moment, Operator, Output, Port, Progress};
 
@@ -25,11 +27,8 @@ mod multiset;
 mod save;
 mod unsaved;
 
-use accumulator::{Accumulator, Results, for_each_row, kept_of};
+use accumulator::{Accumulator, Results, for_each_row};
 use unsaved::Unsaved;
-
-/// Groups are forgotten when this many, and more than half of all, are empty.
-const EMPTY_GROUPS_MIN: usize = 1024;
 
 /// See [`plan::Aggregate`].
 pub struct Aggregate {
@@ -40,13 +39,15 @@ pub struct Aggregate {
     /// Whether group 0 is there even when it is empty: the one group of an aggregate without keys.
     has_lasting_group: bool,
     groups: Groups,
-    states: Vec<GroupState>,
+    states: Pages<GroupState>,
     /// Groups that exist, as of the last complete epoch.
     existing: usize,
     /// This epoch's touched groups: those that existed before it, with their results then,
-    before: Vec<Before>,
-    /// and the others.
+    before: VecDeque<Before>,
+    /// and the others,
     fresh: Vec<u32>,
+    /// of which so many have been put out, if the epoch is complete.
+    fresh_done: usize,
     unsaved: Unsaved,
     /// The batch's groups; kept for its memory.
     assigned: Vec<u32>,
@@ -121,10 +122,11 @@ impl Aggregate {
             append_only,
             has_lasting_group: owns_empty_group && plan.keys.is_empty(),
             groups: Groups::new(key_types)?,
-            states: Vec::new(),
+            states: Pages::default(),
             existing: 0,
-            before: Vec::new(),
+            before: VecDeque::new(),
             fresh: Vec::new(),
+            fresh_done: 0,
             unsaved: Unsaved::default(),
             assigned: Vec::new(),
         };
@@ -135,24 +137,26 @@ impl Aggregate {
         Ok(aggregate)
     }
 
-    /// Makes states for groups that have none yet.
+    /// Makes room for groups that have none yet, and gives up that of pages without groups.
     fn make_room(&mut self) {
-        let groups = self.groups.len();
-        self.states.resize(groups, GroupState::default());
-        self.calls.iter_mut().for_each(|call| call.accumulator.resize(groups));
+        for room in self.groups.take_rooms() {
+            self.states.set_room(room);
+            self.unsaved.set_room(room);
+            self.calls.iter_mut().for_each(|call| call.accumulator.set_room(room));
+        }
     }
 
     /// Counts rows in and out of their groups. Returns the groups touched for the first time in
     /// this epoch that existed before it.
     fn touch(&mut self, diffs: &Diffs) -> Vec<u32> {
         let mut existing = Vec::new();
-        let (states, fresh) = (self.states.as_mut_slice(), &mut self.fresh);
+        let (states, fresh) = (&mut self.states, &mut self.fresh);
         for_each_row(&self.assigned, None, diffs, |group, _, diff| {
             let state = &mut states[group];
             if !state.is_touched {
                 state.is_touched = true;
                 let list = if state.exists { &mut existing } else { &mut *fresh };
-                list.push(group as u32);
+                list.push(group);
             }
             state.rows += diff;
         });
@@ -164,12 +168,12 @@ impl Aggregate {
     }
 
     fn exists_now(&self, group: u32) -> bool {
-        self.states[group as usize].rows > 0 || (self.has_lasting_group && group == 0)
+        self.states[group].rows > 0 || (self.has_lasting_group && group == 0)
     }
 
     /// A group with fewer rows than none was told of rows going that had never come.
     fn refuse_negative(&self, touched: &[u32]) -> Result<(), Fault> {
-        let negative = touched.iter().copied().filter(|&group| self.states[group as usize].rows < 0);
+        let negative = touched.iter().copied().filter(|&group| self.states[group].rows < 0);
         let negative = negative.collect::<Vec<_>>();
         let Some(&first) = negative.first() else {
             return Ok(());
@@ -181,19 +185,27 @@ impl Aggregate {
         })
     }
 
-    fn forget_empty_groups(&mut self) -> Result<(), Fault> {
-        let empty = self.states.len() - self.existing;
-        if empty < EMPTY_GROUPS_MIN || empty < self.existing {
-            return Ok(());
+    /// These groups are as they have been put out; those without rows are forgotten.
+    fn finish(&mut self, groups: &[u32]) -> Result<(), Fault> {
+        let mut empty = Vec::new();
+        for &group in groups {
+            let exists = self.exists_now(group);
+            let state = &mut self.states[group];
+            self.existing = self.existing + usize::from(exists) - usize::from(state.exists);
+            state.exists = exists;
+            state.is_touched = false;
+            self.unsaved.mark(group);
+            if !exists {
+                empty.push(group);
+            }
         }
-        let exists = |group: &u32| self.states[*group as usize].exists;
-        let kept = (0..self.states.len() as u32).filter(exists).collect::<Vec<_>>();
-        for call in &mut self.calls {
-            call.accumulator.keep(&kept, &self.groups)?;
+        for &group in &empty {
+            self.calls.iter_mut().for_each(|call| call.accumulator.clear(group));
+            self.states[group] = GroupState::default();
         }
-        self.unsaved.keep(&kept, |gone| Ok(self.groups.saved_keys(gone)?))?;
-        self.groups.keep(&kept);
-        self.states = kept_of(&self.states, &kept);
+        self.unsaved.forget(&empty, |gone| Ok(self.groups.saved_keys(gone)?))?;
+        self.groups.release(&empty)?;
+        self.make_room();
         Ok(())
     }
 }
@@ -215,11 +227,8 @@ impl Operator for Aggregate {
         let keys = self.keys.iter().map(|&column| changes.column(column).clone()).collect::<Vec<_>>();
         self.groups.assign(&keys, changes.len(), &mut self.assigned)?;
         self.make_room();
-        let groups = self.touch(changes.diffs());
-        if !groups.is_empty() {
-            let results = self.results(&groups)?;
-            self.before.push(Before { groups, results });
-        }
+        let touched = self.touch(changes.diffs());
+        self.remember(&touched)?;
         for call in &mut self.calls {
             call.update(&self.assigned, &changes)?;
         }
@@ -230,33 +239,16 @@ impl Operator for Aggregate {
         if self.has_lasting_group && !self.states[0].exists && !self.states[0].is_touched {
             self.fresh.push(0);
         }
-        let fresh = std::mem::take(&mut self.fresh);
-        let before = emission::coalesce(std::mem::take(&mut self.before))?;
-        if fresh.is_empty() && before.is_empty() {
-            return Ok(Progress::Done);
+        let before = self.before.iter().map(|before| before.groups.as_slice());
+        for touched in before.chain([self.fresh.as_slice()]) {
+            self.refuse_negative(touched)?;
+            self.calls.iter_mut().try_for_each(|call| call.accumulator.settle(touched, &self.groups))?;
         }
-        let touched = before.iter().map(|before| before.groups.as_slice()).chain([fresh.as_slice()]);
-        let touched = touched.collect::<Vec<_>>().concat();
-        self.refuse_negative(&touched)?;
-        for call in &mut self.calls {
-            call.accumulator.settle(&touched, &self.groups)?;
-        }
-        for before in &before {
-            self.put_changed(before, output)?;
-        }
-        for groups in fresh.chunks(BATCH_ROWS_MAX) {
-            self.put_fresh(groups, output)?;
-        }
-        for group in touched {
-            let exists = self.exists_now(group);
-            let state = &mut self.states[group as usize];
-            self.existing = self.existing + usize::from(exists) - usize::from(state.exists);
-            state.exists = exists;
-            state.is_touched = false;
-            self.unsaved.mark(group);
-        }
-        self.forget_empty_groups()?;
-        Ok(Progress::Done)
+        self.put_all(output)
+    }
+
+    fn resume(&mut self, output: &mut Output) -> Result<Progress, Fault> {
+        self.put_all(output)
     }
 
     fn checkpoint(&mut self, writer: &CheckpointWriter<'_>) -> Result<(), Fault> {
@@ -275,7 +267,7 @@ impl Operator for Aggregate {
 
     fn state_bytes(&self) -> usize {
         let accumulators = self.calls.iter().map(|call| call.accumulator.state_bytes()).sum::<usize>();
-        self.groups.bytes() + size_of_val(self.states.as_slice()) + self.unsaved.bytes() + accumulators
+        self.groups.bytes() + self.states.bytes() + self.unsaved.bytes() + accumulators
     }
 }
 

@@ -29,13 +29,7 @@ impl Aggregate {
         }
         for portion in self.unsaved.take_dirty().chunks(Bounds::BATCH.rows) {
             for (&group, key) in portion.iter().zip(self.groups.saved_keys(portion)?) {
-                let state = self.states[group as usize];
-                if !state.exists {
-                    writer.delete(&key)?;
-                    self.unsaved.set_absent(group);
-                    continue;
-                }
-                let mut value = state.rows.to_le_bytes().to_vec();
+                let mut value = self.states[group].rows.to_le_bytes().to_vec();
                 self.calls.iter().for_each(|call| call.accumulator.save(group, &mut value));
                 writer.put(&key, value)?;
                 self.unsaved.set_saved(group);
@@ -59,11 +53,12 @@ impl Aggregate {
             }
         }
         self.add_saved(&keys, &values, reader.is_continued())?;
+        let all = self.groups.len();
         let apart = reader.scoped(APART);
         for (call, scope) in self.calls.iter_mut().zip(scopes()) {
             call.accumulator.restore(&mut self.groups, &apart.scoped(&scope))?;
         }
-        if self.groups.len() != self.states.len() {
+        if self.groups.len() != all {
             return Err(damaged());
         }
         Ok(())
@@ -77,7 +72,7 @@ impl Aggregate {
         self.make_room();
         for (&group, mut value) in groups.iter().zip(values.iter().map(Vec::as_slice)) {
             let rows = i64::from_le_bytes(read(&mut value)?);
-            self.states[group as usize] = GroupState { rows, is_touched: false, exists: true };
+            self.states[group] = GroupState { rows, is_touched: false, exists: true };
             for call in &mut self.calls {
                 call.accumulator.load(group, &mut value)?;
             }

@@ -1,3 +1,6 @@
+use std::sync::Arc;
+
+use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use plan::{AggregateCall, AggregateFunction, Properties};
 
@@ -347,6 +350,7 @@ fn many_groups_that_went_are_forgotten() {
     );
     let mut aggregate = Aggregate::new(&plan, true).expect("an aggregate");
     let mut output = Collected::default();
+    let mut bytes = 0;
     for epoch in 0..50 {
         let row = |number: i64| format!("{} {number}", number);
         let come = (0..200).map(|number| row(epoch * 200 + number)).collect::<Vec<_>>();
@@ -360,7 +364,11 @@ fn many_groups_that_went_are_forgotten() {
         feed(&mut aggregate, Port(0), epoch, changes, &mut output).expect("takes changes");
         complete(&mut aggregate, epoch, &mut output).expect("completes");
         assert_eq!(aggregate.state_rows(), 600);
-        assert!(aggregate.states.len() < 2 * EMPTY_GROUPS_MIN, "{} groups kept", aggregate.states.len());
+        assert_eq!(aggregate.groups.len(), 200);
+        if epoch == Epoch(2) {
+            bytes = aggregate.state_bytes();
+        }
+        assert!(epoch < Epoch(3) || aggregate.state_bytes() < 2 * bytes, "{} bytes", aggregate.state_bytes());
     }
 }
 
@@ -409,4 +417,44 @@ fn rows_and_bytes_of_state_follow_the_values_that_come_and_go() {
     assert_eq!(after(&[(-1, &other)]), (3, bytes));
     let (rows, least) = after(&[(-2, &one)]);
     assert!(rows == 0 && least + 1000 < bytes, "{rows} rows, {least} bytes");
+}
+
+#[test]
+fn results_and_keys_may_be_of_more_bytes_than_an_array_holds() {
+    const GROUPS: usize = 2200;
+    let is_key_long = |key: &[usize]| key == [1];
+    for key in [[0], [1]] {
+        // The longest of these columns is a key or a result.
+        let calls = if is_key_long(&key) { vec![] } else { vec![call(Max, Some(1), DataType::Utf8)] };
+        let plan = plan("k:int t:text", APPEND_ONLY, &key, calls);
+        let mut aggregate = Aggregate::new(&plan, true).expect("an aggregate");
+        let mut output = Output::default();
+        let text = "x".repeat(1 << 20);
+        for numbers in (0..GROUPS).collect::<Vec<_>>().chunks(20) {
+            let texts = numbers.iter().map(|number| format!("{number:04}{text}"));
+            let columns: Vec<ArrayRef> = vec![
+                Arc::new(numbers.iter().map(|&number| Some(number as i64)).collect::<Int64Array>()),
+                Arc::new(StringArray::from_iter_values(texts)),
+            ];
+            let rows = RecordBatch::try_new(plan.input.schema().clone(), columns).expect("rows");
+            let changes = ChangeBatch::inserts(rows);
+            let progress = aggregate.on_changes(Port(0), Epoch(1), changes, &mut output).expect("takes changes");
+            assert_eq!(progress, Progress::Done);
+        }
+        let mut rows = 0;
+        let mut progress =
+            aggregate.on_epoch_complete(&Moment { epoch: Epoch(1), now_us: 0 }, &mut output).expect("completes");
+        loop {
+            for changes in output.take_changes() {
+                let bytes = changes::bytes_of(changes.rows().columns(), 0..changes.len());
+                assert!(bytes <= changes::BATCH_BYTES_MAX, "{bytes} bytes in a batch");
+                rows += changes.len();
+            }
+            if progress == Progress::Done {
+                break;
+            }
+            progress = aggregate.resume(&mut output).expect("goes on");
+        }
+        assert_eq!(rows, GROUPS);
+    }
 }
