@@ -17,10 +17,11 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use state::Budget;
 
-use crate::{CommitError, Config, Error, Relation, Runtime, Write};
+use crate::{CommitError, Config, Error, Relation, Runtime, SystemTimeOfDay, Write};
 
 mod epochs;
 mod sources;
+mod time;
 
 type Row = Vec<i64>;
 
@@ -118,7 +119,8 @@ fn expected_aggregate(joined: &[Row]) -> Vec<Row> {
 
 /// A runtime that fills new dataflows in tiny portions.
 fn start(workers: usize) -> Runtime {
-    let config = Config { workers, budget: Budget::new(usize::MAX), portion_rows: 3 };
+    let config =
+        Config { workers, budget: Budget::new(usize::MAX), portion_rows: 3, time_of_day: Arc::new(SystemTimeOfDay) };
     Runtime::start(&config).expect("threads can be had")
 }
 

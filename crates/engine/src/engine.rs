@@ -52,6 +52,7 @@ impl Engine {
             workers: config.workers,
             budget: budget.clone(),
             portion_rows: dataflow::PORTION_ROWS,
+            time_of_day: Arc::new(dataflow::SystemTimeOfDay),
         })?;
         let engine = Arc::new(Engine {
             catalog: Catalog::default(),
