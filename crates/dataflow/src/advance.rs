@@ -48,6 +48,7 @@ impl Driver {
                     changed.push(id);
                 }
                 self.uncounted.insert(id);
+                self.note_wish(id);
             }
         }
         changed
@@ -71,7 +72,7 @@ impl Driver {
                 later.insert(*id);
                 continue;
             }
-            let rows = self.feed(*id, changes);
+            let rows = self.feed(worker, *id, changes);
             waiting_rows += rows;
             if has_back && (rows > 0 || woken.contains(id)) {
                 reached.insert(*id);
@@ -83,7 +84,7 @@ impl Driver {
         for group in reached.chunks(GROUP_DATAFLOWS) {
             for id in group {
                 if later.contains(id) {
-                    self.feed(*id, changes);
+                    self.feed(worker, *id, changes);
                 }
                 let dataflow = self.dataflows.get_mut(id).expect("all workers have the same");
                 dataflow.close(epoch.next().0);
@@ -94,7 +95,7 @@ impl Driver {
 
     /// Feeds a dataflow what its inputs changed in an epoch, and has it do what it can do alone. Says how
     /// many rows wait for others.
-    fn feed(&mut self, id: RelationId, changes: &mut ChangesOfEpoch) -> usize {
+    fn feed(&mut self, worker: &mut Worker, id: RelationId, changes: &mut ChangesOfEpoch) -> usize {
         let dataflow = self.dataflows.get_mut(&id).expect("who reads is there");
         for input in 0..dataflow.built.inputs.len() {
             let Feed::Relation { id, columns } = &dataflow.built.inputs[input].feed else {
@@ -106,7 +107,10 @@ impl Driver {
                 batches.iter().for_each(|batch| dataflow.take(input, batch));
             }
         }
-        while !dataflow.work(changes.epoch) {}
+        while !dataflow.work(changes.epoch) {
+            // Of much, what is behind exchanges takes some before more comes.
+            worker.step();
+        }
         dataflow.rows_sent()
     }
 

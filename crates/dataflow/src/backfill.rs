@@ -13,13 +13,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use changes::Epoch;
+use operators::Moment;
 use parking_lot::Mutex;
 use plan::RelationId;
 
 use crate::build::{Spec, Target};
 use crate::clock::{Clock, Reply};
 use crate::half_built::Replays;
-use crate::relation::{Hold, Relation};
+use crate::hold::Hold;
+use crate::relation::Relation;
 use crate::worker::Command;
 use crate::{Error, source};
 
@@ -133,12 +135,13 @@ impl Clock {
                 replays.entry(get.relation).or_default().push(Mutex::new(replay));
             }
         }
-        if let Target::Relation(relation) = &spec.target {
+        if let Target::Relation(relation, _) = &spec.target {
             self.tell_all_is_well(&Command::Declare(relation.clone()));
         }
         let progress = Arc::new(Progress::new(snapshot, rows_known));
         let (spec, replays) = (Arc::clone(spec), Arc::new(replays));
-        self.tell(&Command::Build { spec, snapshot, replays, progress: Arc::clone(&progress) })?;
+        let now_us = self.timetable.now_us();
+        self.tell(&Command::Build { spec, snapshot, now_us, replays, progress: Arc::clone(&progress) })?;
         Ok((progress, inputs))
     }
 
@@ -169,7 +172,8 @@ impl Clock {
         let now = self.now.get();
         let epoch = now.max(Epoch(backfill.progress.latest() + 1));
         let (spec, after) = (Arc::clone(&backfill.spec), backfill.upto);
-        self.tell_all_is_well(&Command::Join { id, after, upto: now, epoch });
+        let moment = Moment { epoch, now_us: self.timetable.now_us() };
+        self.tell_all_is_well(&Command::Join { id, after, upto: now, moment });
         self.publish(epoch);
         self.follow(&spec);
         self.read_sources();

@@ -19,7 +19,6 @@ use timely::worker::Worker;
 use crate::adapter::{Deadline, Flow, Route, Time, connect};
 use crate::exchange::{ByKey, Changes};
 use crate::memory::Shares;
-use crate::publish::Publish;
 use crate::relation::Relation;
 use crate::sink::Blackhole;
 use crate::stage::{SharedOperator, Stage};
@@ -28,11 +27,14 @@ use crate::statistics::Counters;
 pub(crate) type Handle = InputHandle<u64, NoBuilder>;
 type NoBuilder = timely::container::NoopBuilder<Changes>;
 
+/// Makes the operator that writes a worker's part of a relation.
+pub(crate) type MakeTarget = fn(&Relation, usize) -> Box<dyn Operator>;
+
 /// Where a dataflow's output goes.
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
     /// Into a relation's storage, a partition for each worker.
-    Relation(Relation),
+    Relation(Relation, MakeTarget),
     /// Away.
     Blackhole,
 }
@@ -53,7 +55,7 @@ impl Spec {
     /// What readers see of it.
     pub(crate) fn relation(&self) -> Option<&Relation> {
         match &self.target {
-            Target::Relation(relation) => Some(relation),
+            Target::Relation(relation, _) => Some(relation),
             Target::Blackhole => None,
         }
     }
@@ -220,7 +222,7 @@ impl<'a, 'scope> Builder<'a, 'scope> {
             None => part,
         };
         let target: Box<dyn Operator> = match &self.spec.target {
-            Target::Relation(relation) => Box::new(Publish::new(relation, self.worker)),
+            Target::Relation(relation, make) => make(relation, self.worker),
             Target::Blackhole => Box::new(Blackhole::new(Arc::clone(&self.spec.counters))),
         };
         Ok(self.place("target", target, vec![part]))

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use changes::Epoch;
 use connectors::{Position, Source};
+use operators::Moment;
 use plan::{Node, RelationId};
 use state::{CheckpointCursor, CheckpointReader, CheckpointSink, CheckpointWriter, Partition, Value};
 
@@ -22,6 +23,7 @@ use crate::relation::Relation;
 use crate::{Error, Runtime};
 
 const EPOCH: &[u8] = b"sepoch";
+const TIME: &[u8] = b"stime";
 const WORKERS: &[u8] = b"sworkers";
 /// What the layers above keep of their own begins so.
 const OWN: &[u8] = b"x";
@@ -58,11 +60,13 @@ pub(crate) type Sink = Arc<dyn CheckpointSink>;
 /// Writes what the clock knows: which epoch it is, and the tables and sources.
 pub(crate) fn write_inputs<'a>(
     sink: &dyn CheckpointSink,
-    epoch: Epoch,
+    moment: &Moment,
     workers: usize,
     relations: impl Iterator<Item = &'a Relation>,
 ) -> Result<(), Error> {
+    let epoch = moment.epoch;
     sink.put(EPOCH.to_vec(), number(epoch.0))?;
+    sink.put(TIME.to_vec(), number(moment.now_us.cast_unsigned()))?;
     sink.put(WORKERS.to_vec(), number(workers as u64))?;
     for relation in relations {
         write_errors(sink, relation.id(), relation.counters().errors())?;
@@ -121,7 +125,7 @@ fn form(plan: &Node) -> Vec<u8> {
 #[derive(Clone)]
 pub struct Checkpoint {
     cursor: Arc<dyn CheckpointCursor>,
-    epoch: Epoch,
+    moment: Moment,
     writers: usize,
 }
 
@@ -131,22 +135,28 @@ impl Checkpoint {
     /// # Errors
     /// If it cannot be read, or is damaged.
     pub fn open(cursor: Arc<dyn CheckpointCursor>) -> Result<Option<Checkpoint>, Error> {
-        let Some(epoch) = cursor.get(EPOCH)? else {
+        let number = |key: &[u8], what| -> Result<Option<u64>, Error> {
+            let value = cursor.get(key)?.map(Value::into_bytes).transpose()?;
+            Ok(value.map(|value| value.try_into().map(u64::from_be_bytes).map_err(|_| damaged(what))).transpose()?)
+        };
+        let Some(epoch) = number(EPOCH, "the epoch")? else {
             return Ok(None);
         };
-        let workers = cursor.get(WORKERS)?.ok_or_else(|| damaged("the number of workers"))?;
-        let number = |value: Value, what| -> Result<u64, Error> {
-            Ok(u64::from_be_bytes(value.into_bytes()?.try_into().map_err(|_| damaged(what))?))
-        };
-        let writers = number(workers, "the number of workers")?;
-        let writers = usize::try_from(writers).map_err(|_| damaged("the number of workers"))?;
-        Ok(Some(Checkpoint { epoch: Epoch(number(epoch, "the epoch")?), writers, cursor }))
+        let time = number(TIME, "the time")?.ok_or_else(|| damaged("the time"))?;
+        let workers = number(WORKERS, "the number of workers")?.and_then(|workers| usize::try_from(workers).ok());
+        let writers = workers.ok_or_else(|| damaged("the number of workers"))?;
+        let moment = Moment { epoch: Epoch(epoch), now_us: time.cast_signed() };
+        Ok(Some(Checkpoint { cursor, moment, writers }))
     }
 
     /// The epoch of the cut.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
-        self.epoch
+        self.moment.epoch
+    }
+
+    pub(crate) fn moment(&self) -> Moment {
+        self.moment
     }
 
     /// What the layers above kept under [`own_key`] of this name.
@@ -185,7 +195,7 @@ impl Checkpoint {
     fn read_source(&self, relation: &Relation) -> Result<(), Error> {
         if let Some(position) = self.cursor.get(&key(relation.id(), POSITION))? {
             let position = String::from_utf8(position.into_bytes()?).map_err(|_| damaged("a source's position"))?;
-            relation.reached(self.epoch, Position(position));
+            relation.reached(self.moment.epoch, Position(position));
         }
         relation.counters().set_errors(self.errors(relation.id())?);
         Ok(())

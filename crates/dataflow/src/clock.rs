@@ -8,7 +8,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::time::Duration;
 
 use changes::Epoch;
@@ -22,9 +22,11 @@ use tokio::sync::watch;
 use crate::backfill::{Backfill, Builds};
 use crate::build::Spec;
 use crate::checkpoint::{self, Checkpoint, Sink};
-use crate::relation::{Now, Relation};
+use crate::hold::Now;
+use crate::relation::Relation;
 use crate::runtime::Write;
 use crate::sources::Sources;
+use crate::time::Timetable;
 use crate::transaction::Tables;
 use crate::worker::{Command, Done};
 use crate::{CommitError, Error, panics};
@@ -62,7 +64,7 @@ pub(crate) enum Request {
     },
     /// Count what operators remember.
     Count { reply: SyncSender<()> },
-    /// A source has something.
+    /// A source has something, or the time has come for something.
     Wake,
     /// Nothing more.
     Stop,
@@ -90,6 +92,7 @@ pub(crate) struct Clock {
     pub(crate) backfills: HashMap<RelationId, Backfill>,
     pub(crate) builds: Builds,
     pub(crate) channels: Channels,
+    pub(crate) timetable: Timetable,
     sources: Sources,
     flushes: Vec<Reply<Epoch>>,
     /// What was dropped since the last checkpoint.
@@ -97,7 +100,7 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn new(now: Now, channels: Channels, builds: Builds, budget: Budget) -> Clock {
+    pub(crate) fn new(now: Now, channels: Channels, builds: Builds, timetable: Timetable, budget: Budget) -> Clock {
         Clock {
             now,
             tables: Tables::default(),
@@ -105,6 +108,7 @@ impl Clock {
             reads: HashMap::new(),
             backfills: HashMap::new(),
             builds,
+            timetable,
             sources: Sources::new(budget, channels.wake.clone()),
             channels,
             flushes: Vec::new(),
@@ -114,7 +118,7 @@ impl Clock {
 
     /// Runs until it is told to stop.
     pub(crate) fn run(mut self) {
-        while let Ok(request) = self.channels.requests.recv() {
+        while let Some(request) = self.next_request() {
             let mut batch = vec![request];
             batch.extend(self.channels.requests.try_iter());
             let mut commits = Vec::new();
@@ -134,6 +138,18 @@ impl Clock {
             self.answer_flushes();
         }
         self.end();
+    }
+
+    /// Waits for a request, or until a dataflow wants an epoch.
+    fn next_request(&mut self) -> Option<Request> {
+        match self.timetable.pause() {
+            None => self.channels.requests.recv().ok(),
+            Some(pause) => match self.channels.requests.recv_timeout(pause) {
+                Ok(request) => Some(request),
+                Err(RecvTimeoutError::Timeout) => Some(Request::Wake),
+                Err(RecvTimeoutError::Disconnected) => None,
+            },
+        }
     }
 
     fn answer(&mut self, request: Request) {
@@ -177,14 +193,12 @@ impl Clock {
             }
         }
         self.sources.take(epoch, &mut self.tables, &mut changed);
-        if !changed.is_empty() {
+        let moment = Moment { epoch, now_us: self.timetable.now_us() };
+        let woken = Arc::new(self.timetable.due(moment.now_us));
+        if !changed.is_empty() || !woken.is_empty() {
             panics::on_purpose(|| "clock".to_owned());
             let changed = Arc::new(changed);
-            let views = self.tell_all_is_well(&Command::Advance {
-                moment: Moment { epoch, now_us: 0 },
-                changed: Arc::clone(&changed),
-                woken: Arc::default(),
-            });
+            let views = self.tell_all_is_well(&Command::Advance { moment, changed: Arc::clone(&changed), woken });
             let relations =
                 changed.iter().chain(&views).filter_map(|id| self.relation(*id).cloned()).collect::<Vec<_>>();
             relations.iter().for_each(|relation| relation.closes(epoch));
@@ -207,6 +221,7 @@ impl Clock {
             self.end_build(*id, Err(Error::Dropped));
         }
         self.tell_all_is_well(&Command::Drop(Arc::new(ids.to_vec())));
+        self.timetable.forget(ids);
         self.reads.retain(|id, _| !ids.contains(id));
         self.views.retain(|id, _| !ids.contains(id));
         self.read_sources();
@@ -227,7 +242,8 @@ impl Clock {
             checkpoint::forget(sink.as_ref(), id)?;
         }
         let inputs = self.tables.relations().filter(|relation| ids.contains(&relation.id()));
-        checkpoint::write_inputs(sink.as_ref(), epoch, self.channels.workers.len(), inputs)?;
+        let moment = Moment { epoch, now_us: self.timetable.now_us() };
+        checkpoint::write_inputs(sink.as_ref(), &moment, self.channels.workers.len(), inputs)?;
         self.tell(&Command::Checkpoint { sink, ids: Arc::new(ids) })?;
         Ok(epoch)
     }
@@ -237,10 +253,10 @@ impl Clock {
         for relation in inputs {
             self.declare(relation);
         }
-        let epoch = self.now.get().next();
+        let moment = Moment { epoch: self.now.get().next(), now_us: self.timetable.now_us() };
         let specs = Arc::new(dataflows.to_vec());
-        self.tell(&Command::Restore { specs, checkpoint, epoch })?;
-        self.publish(epoch);
+        self.tell(&Command::Restore { specs, checkpoint, moment })?;
+        self.publish(moment.epoch);
         dataflows.iter().for_each(|spec| self.follow(spec));
         self.read_sources();
         Ok(())
@@ -284,8 +300,9 @@ impl Clock {
         }
         let mut result = Ok(Vec::new());
         for _ in 0..self.channels.workers.len() {
-            let Done { result: of_worker, changed, worker, cpu } =
+            let Done { result: of_worker, changed, wishes, worker, cpu } =
                 self.channels.done.recv().map_err(|_| Error::Closed)?;
+            self.timetable.note(worker, wishes);
             self.channels.cpu.lock()[worker] = cpu;
             result = result.and_then(|_| of_worker.map(|()| changed));
         }

@@ -1,6 +1,7 @@
 //! A dataflow as its worker drives it: what it reads, the stages that the worker runs itself, and timely's part.
 
 use std::collections::HashSet;
+use std::mem;
 use std::sync::Arc;
 
 use changes::{BATCH_ROWS_MAX, ChangeBatch, Epoch};
@@ -22,13 +23,16 @@ pub(crate) struct Dataflow {
     /// One more than the highest of those that it reads; tables and sources are 0.
     pub(crate) level: usize,
     time: Time,
+    /// As last asked for.
+    deadline_us: Option<i64>,
     /// Rows that timely's part was given in the epoch in hand.
     rows_sent: usize,
 }
 
 impl Dataflow {
     pub(crate) fn new(spec: Arc<Spec>, built: Built, time: &Time) -> Dataflow {
-        Dataflow { reads: spec.reads(), spec, built, level: 0, time: Time::clone(time), rows_sent: 0 }
+        let (reads, time) = (spec.reads(), Time::clone(time));
+        Dataflow { reads, spec, built, level: 0, time, deadline_us: None, rows_sent: 0 }
     }
 
     /// Takes changes of the epoch in hand, in parts of a size that operators are made for.
@@ -76,11 +80,12 @@ impl Dataflow {
         self.built.back.as_ref().is_none_or(|back| !back.probe.less_than(&time))
     }
 
-    /// When it wants to be told of the end of an epoch, on this worker.
-    pub(crate) fn deadline_us(&self) -> Option<i64> {
+    /// When it wants to be told of the end of an epoch, on this worker, if that is not what it was.
+    pub(crate) fn new_deadline_us(&mut self) -> Option<Option<i64>> {
         let fronts = self.built.fronts.iter().filter_map(|front| front.stage.deadline_us());
         let back = self.built.back.iter().flat_map(|back| &back.deadlines).filter_map(|deadline| deadline.get());
-        fronts.chain(back).min()
+        let deadline_us = fronts.chain(back).min();
+        (mem::replace(&mut self.deadline_us, deadline_us) != deadline_us).then_some(deadline_us)
     }
 
     /// Ends timely's part.
@@ -92,7 +97,7 @@ impl Dataflow {
 
     /// Forgets what a view's rows were before `horizon`, on this worker.
     pub(crate) fn collect(&self, worker: usize, horizon: Epoch) -> Result<(), Error> {
-        if let Target::Relation(relation) = &self.spec.target {
+        if let Target::Relation(relation, _) = &self.spec.target {
             relation.partition(worker).write().collect(horizon)?;
             relation.account(worker);
         }
@@ -101,7 +106,7 @@ impl Dataflow {
 
     /// Tells the budget what it holds on this worker.
     pub(crate) fn account(&self, worker: usize) {
-        if let Target::Relation(relation) = &self.spec.target {
+        if let Target::Relation(relation, _) = &self.spec.target {
             relation.account(worker);
         }
         // The last operator is the target, whose rows are the relation's own.

@@ -18,6 +18,11 @@ impl Publish {
         let rows = Materialize::new(relation.partition(worker).clone());
         Publish { rows, relation: relation.clone() }
     }
+
+    /// As [`Publish::new`], for whoever takes any operator.
+    pub(crate) fn boxed(relation: &Relation, worker: usize) -> Box<dyn Operator> {
+        Box::new(Publish::new(relation, worker))
+    }
 }
 
 impl Operator for Publish {

@@ -8,41 +8,22 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use changes::{ChangeBatch, Epoch};
-use connectors::{Pace, Position, Read, Source, SourceReader};
+use connectors::{Position, Source};
 use parking_lot::Mutex;
 use plan::RelationId;
 use state::{Holds, SharedRows};
 use tokio::sync::watch;
 
 use crate::Error;
+use crate::history::History;
+use crate::hold::{Hold, Now};
 use crate::memory::Shares;
+use crate::replay::Replay;
 use crate::statistics::Counters;
-
-/// Rows that a source is asked for at once.
-pub(crate) const READ_ROWS: usize = 16_384;
-
-/// The clock's time, read everywhere and written by the clock alone.
-#[derive(Clone, Debug)]
-pub(crate) struct Now(Arc<AtomicU64>);
-
-impl Now {
-    pub(crate) fn new(epoch: Epoch) -> Now {
-        Now(Arc::new(AtomicU64::new(epoch.0)))
-    }
-
-    pub(crate) fn get(&self) -> Epoch {
-        Epoch(self.0.load(Ordering::Acquire))
-    }
-
-    pub(crate) fn set(&self, epoch: Epoch) {
-        self.0.store(epoch.0, Ordering::Release);
-    }
-}
 
 /// What is published of a table, source or materialized view.
 #[derive(Clone, Debug)]
@@ -63,24 +44,6 @@ struct Inner {
     holds_of_all: Holds,
     history: History,
     source: Option<SourceProgress>,
-}
-
-/// When a relation changed.
-#[derive(Debug)]
-struct History {
-    /// The last epoch that brought changes, whether it is closed or not.
-    last: AtomicU64,
-    /// The closed epochs that did, in order, back to the horizon.
-    closed: Mutex<VecDeque<Epoch>>,
-    /// The last of them, for those who wait for one; `NEVER` when no more can come.
-    news: watch::Sender<Epoch>,
-}
-
-impl Default for History {
-    fn default() -> Self {
-        let news = watch::Sender::new(Epoch::ZERO);
-        History { last: AtomicU64::new(Epoch::ZERO.0), closed: Mutex::default(), news }
-    }
 }
 
 #[derive(Debug)]
@@ -188,44 +151,34 @@ impl Relation {
 
     /// Notes that the epoch in progress brings changes.
     pub(crate) fn mark_changed(&self, epoch: Epoch) {
-        self.0.history.last.store(epoch.0, Ordering::Release);
+        self.0.history.mark_changed(epoch);
     }
 
     /// The last epoch that brought changes.
     pub(crate) fn changed_at(&self) -> Epoch {
-        Epoch(self.0.history.last.load(Ordering::Acquire))
+        self.0.history.changed_at()
     }
 
     /// Notes that an epoch closes which brought changes: before readers see it.
     pub(crate) fn closes(&self, epoch: Epoch) {
-        let mut closed = self.0.history.closed.lock();
-        closed.push_back(epoch);
-        // Now and then is often enough to forget what nobody asks for.
-        if closed.len().is_power_of_two() {
-            let horizon = self.horizon();
-            let forgotten = closed.partition_point(|epoch| *epoch <= horizon);
-            closed.drain(..forgotten);
-        }
+        self.0.history.closes(epoch, || self.horizon());
     }
 
     /// Tells those who wait: when readers see the epoch.
     pub(crate) fn announce(&self, epoch: Epoch) {
-        // Nearly all relations have nobody who waits.
-        if self.0.history.news.receiver_count() > 0 {
-            self.0.history.news.send_replace(epoch);
-        }
+        self.0.history.announce(epoch);
     }
 
     /// Tells those who wait that nothing more will come.
     pub(crate) fn end(&self) {
-        self.0.history.news.send_replace(Epoch::NEVER);
+        self.0.history.end();
     }
 
     /// Is told of every epoch that changes this relation, and of [`Epoch::NEVER`] when the server
     /// is shutting down. Other epochs wake nobody.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Epoch> {
-        self.0.history.news.subscribe()
+        self.0.history.watch()
     }
 
     /// The first closed epoch after `after` that changed this relation. `after` must be held.
@@ -236,8 +189,7 @@ impl Relation {
 
     /// The `n`th closed epoch after `after` that changed this relation; `n` is 1 or more.
     pub(crate) fn nth_change(&self, after: Epoch, n: usize) -> Option<Epoch> {
-        let closed = self.0.history.closed.lock();
-        closed.get(closed.partition_point(|epoch| *epoch <= after) + n - 1).copied()
+        self.0.history.nth_change(after, n)
     }
 
     /// The rows of one partition at `at`, which must be held, with the columns `columns`. Memory
@@ -360,78 +312,5 @@ impl Relation {
             Some((source, until)) => Replay::open(source.as_ref(), until).map(Some),
             None => Ok(None),
         }
-    }
-}
-
-/// A source being read again, up to where it had been read.
-pub(crate) struct Replay {
-    reader: Box<dyn SourceReader>,
-    until: Position,
-    has_ended: bool,
-}
-
-impl Replay {
-    pub(crate) fn open(source: &dyn Source, until: Position) -> Result<Replay, Error> {
-        let reader = source.open(None, Some(&until), Pace::Replay)?;
-        Ok(Replay { reader, until, has_ended: false })
-    }
-}
-
-impl Iterator for Replay {
-    type Item = Result<RecordBatch, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.has_ended {
-            match self.reader.read(READ_ROWS) {
-                Ok(Read::Rows { rows, position, .. }) => {
-                    self.has_ended = position == self.until;
-                    if rows.num_rows() > 0 {
-                        return Some(Ok(rows));
-                    }
-                }
-                // It has been read once, so it will come, however long the connector takes.
-                Ok(Read::Idle(pause)) => std::thread::sleep(pause),
-                Ok(Read::End) => self.has_ended = true,
-                Err(error) => {
-                    self.has_ended = true;
-                    return Some(Err(error.into()));
-                }
-            }
-        }
-        None
-    }
-}
-
-/// Keeps rows readable as they were at its epoch.
-#[derive(Debug)]
-pub struct Hold {
-    holds: Holds,
-    epoch: Epoch,
-}
-
-impl Hold {
-    pub(crate) fn new(holds: Holds, now: &Now) -> Hold {
-        let epoch = holds.acquire(|| now.get());
-        Hold { holds, epoch }
-    }
-
-    /// The epoch that is held.
-    #[must_use]
-    pub fn epoch(&self) -> Epoch {
-        self.epoch
-    }
-
-    /// Lets go of what is before `epoch`, and holds that.
-    pub fn advance_to(&mut self, epoch: Epoch) {
-        if epoch > self.epoch {
-            self.holds.advance(self.epoch, epoch);
-            self.epoch = epoch;
-        }
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        self.holds.release(self.epoch);
     }
 }

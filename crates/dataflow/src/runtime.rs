@@ -11,20 +11,27 @@ use arrow::datatypes::SchemaRef;
 use changes::Epoch;
 use connectors::Source;
 use futures::channel::oneshot;
+use operators::Moment;
 use parking_lot::Mutex;
-use plan::{Node, RelationId};
+use plan::RelationId;
 use state::{Budget, CheckpointSink, Holds, Identity, Owner, Rows, SharedRows};
 use tokio::sync::watch;
 
 use crate::agreement::Agreement;
-use crate::backfill::{BuildProgress, Builds};
-use crate::build::{self, Spec, Target};
+use crate::backfill::Builds;
+use crate::checkpoint::Checkpoint;
 use crate::clock::{self, Clock, Request};
+use crate::hold::{Hold, Now};
 use crate::memory::Shares;
-use crate::relation::{Hold, Now, Parts, Relation};
+use crate::relation::{Parts, Relation};
 use crate::statistics::{Counters, Statistics};
+use crate::time::{TimeOfDay, Timetable};
 use crate::transaction::identity_of;
 use crate::{CommitError, Error, panics, worker};
+
+mod views;
+
+pub use views::Build;
 
 /// Rows of a snapshot that a worker takes in at once for a new dataflow, unless told otherwise: some
 /// milliseconds' work, for which a commit may have to wait.
@@ -40,6 +47,8 @@ pub struct Config {
     /// Rows of a snapshot that a worker takes in at once for a new dataflow: [`PORTION_ROWS`], or
     /// few where a test wants many portions.
     pub portion_rows: usize,
+    /// What time it is.
+    pub time_of_day: Arc<dyn TimeOfDay>,
 }
 
 /// One table's part in a transaction. Deletions come before insertions.
@@ -85,21 +94,25 @@ impl Runtime {
     /// # Errors
     /// If threads cannot be had.
     pub fn start(config: &Config) -> Result<Runtime, Error> {
-        Runtime::start_at(config, Epoch::ZERO)
+        Runtime::launch(config, Moment { epoch: Epoch::ZERO, now_us: 0 })
     }
 
-    /// As [`Runtime::start`], at the epoch of a checkpoint: see [`crate::Restoring`].
+    /// As [`Runtime::start`], in the epoch of a checkpoint and not earlier than it: see [`crate::Restoring`].
     ///
     /// # Errors
     /// As [`Runtime::start`].
-    pub fn start_at(config: &Config, epoch: Epoch) -> Result<Runtime, Error> {
+    pub fn start_from(config: &Config, checkpoint: &Checkpoint) -> Result<Runtime, Error> {
+        Runtime::launch(config, checkpoint.moment())
+    }
+
+    fn launch(config: &Config, last: Moment) -> Result<Runtime, Error> {
         panics::remember_locations();
         let workers = config.workers.max(1);
         let (commands, receivers): (Vec<_>, Vec<_>) = (0..workers).map(|_| channel()).unzip();
         let (done, all_done) = channel();
         let (requests, received) = channel();
-        let (publish, published) = watch::channel(epoch);
-        let now = Now::new(epoch);
+        let (publish, published) = watch::channel(last.epoch);
+        let now = Now::new(last.epoch);
         let cpu = Arc::new(Mutex::new(vec![Duration::ZERO; workers]));
         let agreement = Arc::new(Agreement::new(workers));
         let channels = |commands| {
@@ -116,7 +129,8 @@ impl Runtime {
             cpu: Arc::clone(&cpu),
         };
         let builds = Builds::default();
-        let clock = Clock::new(now.clone(), channels, Arc::clone(&builds), config.budget.clone());
+        let timetable = Timetable::new(Arc::clone(&config.time_of_day), last.now_us);
+        let clock = Clock::new(now.clone(), channels, Arc::clone(&builds), timetable, config.budget.clone());
         let run = move || panics::or_abort("clock", || clock.run());
         let clock = std::thread::Builder::new().name("freshet-clock".into()).spawn(run);
         let clock = clock.map_err(|error| Error::Start(error.to_string()))?;
@@ -200,55 +214,6 @@ impl Runtime {
         self.relation(id, name, source.schema(), Identity::AppendOnly, None, Some(source))
     }
 
-    /// Begins to build a materialized view, beside everything else. It can be read when the build is
-    /// finished.
-    ///
-    /// # Errors
-    /// If a column's type cannot be kept, or the server is shutting down.
-    pub fn build_view(&self, id: RelationId, name: &str, plan: Node) -> Result<Build<Relation>, Error> {
-        let (relation, spec) = self.view(id, name, plan)?;
-        self.build(spec, relation)
-    }
-
-    /// A view that nobody knows yet, and how it is built.
-    pub(crate) fn view(&self, id: RelationId, name: &str, plan: Node) -> Result<(Relation, Spec), Error> {
-        let identity = build::identity_of(&plan);
-        let relation = self.relation(id, name, Arc::clone(plan.schema()), identity, None, None)?;
-        let counters = Arc::clone(relation.counters());
-        let spec = self.spec(id, name, plan, Target::Relation(relation.clone()), counters);
-        Ok((relation, spec))
-    }
-
-    /// Begins to build a dataflow whose changes are counted and dropped.
-    ///
-    /// # Errors
-    /// If the server is shutting down.
-    pub fn build_sink(&self, id: RelationId, name: &str, plan: Node) -> Result<Build<()>, Error> {
-        self.build(self.sink(id, name, plan), ())
-    }
-
-    /// How a sink is built that nobody knows yet.
-    pub(crate) fn sink(&self, id: RelationId, name: &str, plan: Node) -> Spec {
-        let counters = Arc::new(Counters::new(name, self.0.workers));
-        self.0.counted.lock().push(Counted { id, counters: Arc::clone(&counters), relation: None });
-        self.spec(id, name, plan, Target::Blackhole, counters)
-    }
-
-    /// A materialized view. Returns when it holds all that its inputs hold, and can be read. If the
-    /// future is dropped before, nothing of the view is left.
-    ///
-    /// # Errors
-    /// As for [`Build::finish`].
-    pub async fn create_view(&self, id: RelationId, name: &str, plan: Node) -> Result<Relation, Error> {
-        self.build_view(id, name, plan)?.finish().await
-    }
-
-    /// What is being built.
-    #[must_use]
-    pub fn builds(&self) -> Vec<BuildProgress> {
-        self.0.builds.lock().iter().map(|(id, progress)| progress.read(*id)).collect()
-    }
-
     /// Ends dataflows, and forgets relations. What reads them must be among them.
     ///
     /// # Errors
@@ -321,18 +286,6 @@ impl Runtime {
         }
     }
 
-    fn spec(&self, id: RelationId, name: &str, plan: Node, target: Target, counters: Arc<Counters>) -> Spec {
-        let memory = Shares::new(self.0.budget.open(Owner::Operators, name), self.0.workers);
-        Spec { id, name: name.to_owned(), plan, target, counters, memory }
-    }
-
-    fn build<T>(&self, spec: Spec, made: T) -> Result<Build<T>, Error> {
-        let (reply, answer) = oneshot::channel();
-        let build = Build { made, answer, unfinished: Unfinished { runtime: self.clone(), id: Some(spec.id) } };
-        self.0.requests.send(Request::Build { spec: Arc::new(spec), reply }).map_err(|_| Error::Closed)?;
-        Ok(build)
-    }
-
     fn relation(
         &self,
         id: RelationId,
@@ -379,42 +332,6 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // Nobody can ask for anything any more; the threads end by themselves.
         let _ = self.requests.send(Request::Stop);
-    }
-}
-
-/// A view or sink that is being built. Dropped before it is finished, nothing of it is left.
-#[derive(Debug)]
-#[must_use = "what is being built ends with this"]
-pub struct Build<T> {
-    made: T,
-    answer: oneshot::Receiver<Result<(), Error>>,
-    unfinished: Unfinished,
-}
-
-#[derive(Debug)]
-struct Unfinished {
-    runtime: Runtime,
-    id: Option<RelationId>,
-}
-
-impl<T> Build<T> {
-    /// Waits until it follows the clock.
-    ///
-    /// # Errors
-    /// If the operators refuse the plan, a source cannot be read again, it is dropped meanwhile, or
-    /// the server is shutting down.
-    pub async fn finish(mut self) -> Result<T, Error> {
-        self.answer.await.map_err(|_| Error::Closed)??;
-        self.unfinished.id = None;
-        Ok(self.made)
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if let Some(id) = self.id.take() {
-            self.runtime.discard(vec![id]);
-        }
     }
 }
 

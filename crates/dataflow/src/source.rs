@@ -15,7 +15,7 @@ use state::Account;
 use crate::Error;
 use crate::clock::Request;
 use crate::panics;
-use crate::relation::{READ_ROWS, Replay};
+use crate::replay::{READ_ROWS, Replay};
 
 /// Batches that wait for the clock, for each source.
 const QUEUE_BATCHES: usize = 8;

@@ -17,10 +17,11 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use state::{Budget, Saved};
 
-use crate::{Checkpoint, CommitError, Config, Error, Relation, Restoring, Runtime, Write};
+use crate::{Checkpoint, CommitError, Config, Error, Relation, Restoring, Runtime, SystemTimeOfDay, Write};
 
 mod epochs;
 mod sources;
+mod time;
 
 type Row = Vec<i64>;
 
@@ -122,7 +123,7 @@ fn start(workers: usize) -> Runtime {
 }
 
 fn config(workers: usize) -> Config {
-    Config { workers, budget: Budget::new(usize::MAX), portion_rows: 3 }
+    Config { workers, budget: Budget::new(usize::MAX), portion_rows: 3, time_of_day: Arc::new(SystemTimeOfDay) }
 }
 
 /// The tables and views of a run.
@@ -176,7 +177,7 @@ impl World {
         runtime.shutdown();
         let checkpoint = Checkpoint::open(Arc::clone(&saved) as _).expect("it is whole").expect("it was written");
         assert_eq!(checkpoint.epoch(), at);
-        let runtime = Runtime::start_at(&config(workers), at).expect("threads can be had");
+        let runtime = Runtime::start_from(&config(workers), &checkpoint).expect("threads can be had");
         let mut restoring = Restoring::new(&runtime, checkpoint);
         let [left, right] = table_schemas();
         let tables = [

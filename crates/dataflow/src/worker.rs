@@ -4,6 +4,7 @@
 //! [`crate::advance`]. Between commands a worker fills the dataflows that are half built, a portion at a time.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::mem;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::clock::Request;
 use crate::dataflow::Dataflow;
 use crate::half_built::{HalfBuilt, Replays, Turn};
 use crate::relation::Relation;
+use crate::time::Wish;
 
 /// How long a worker waits for commands and other workers when it has nothing to fill in.
 const IDLE_PAUSE: Duration = Duration::from_micros(200);
@@ -34,19 +36,19 @@ pub(crate) enum Command {
     /// A relation that dataflows will read or write.
     Declare(Relation),
     /// Build a dataflow, and fill it from what its inputs held at `snapshot`.
-    Build { spec: Arc<Spec>, snapshot: Epoch, replays: Arc<Replays>, progress: Arc<Progress> },
+    Build { spec: Arc<Spec>, snapshot: Epoch, now_us: i64, replays: Arc<Replays>, progress: Arc<Progress> },
     /// Fill a half-built dataflow with what changed since.
     CatchUp { id: RelationId, after: Epoch, upto: Epoch },
-    /// Feed a half-built dataflow the last changes at once: it follows the clock after `epoch`.
-    Join { id: RelationId, after: Epoch, upto: Epoch, epoch: Epoch },
+    /// Feed a half-built dataflow the last changes at once: it follows the clock after `moment`.
+    Join { id: RelationId, after: Epoch, upto: Epoch, moment: Moment },
     /// Close an epoch, in which these tables and sources changed, and the time came for these dataflows.
     Advance { moment: Moment, changed: Arc<HashSet<RelationId>>, woken: Arc<BTreeSet<RelationId>> },
     /// End dataflows and forget relations.
     Drop(Arc<Vec<RelationId>>),
     /// Write what changed in those of these dataflows that follow the clock.
     Checkpoint { sink: Sink, ids: Arc<HashSet<RelationId>> },
-    /// Build dataflows that go on with what a checkpoint has of them, and follow the clock after `epoch`.
-    Restore { specs: Arc<Vec<Arc<Spec>>>, checkpoint: Checkpoint, epoch: Epoch },
+    /// Build dataflows that go on with what a checkpoint has of them, and follow the clock after `moment`.
+    Restore { specs: Arc<Vec<Arc<Spec>>>, checkpoint: Checkpoint, moment: Moment },
     /// Count what the operators remember.
     Count,
 }
@@ -56,6 +58,8 @@ pub(crate) struct Done {
     pub(crate) result: Result<(), Error>,
     /// The views that changed in the epoch that was closed; all workers say the same.
     pub(crate) changed: Vec<RelationId>,
+    /// What time its dataflows wait for, where that is another than before.
+    pub(crate) wishes: Vec<Wish>,
     pub(crate) worker: usize,
     /// CPU time that the worker's thread has used so far.
     pub(crate) cpu: Duration,
@@ -91,7 +95,8 @@ pub(crate) fn run(worker: &mut Worker, channels: &Channels, portion_rows: usize)
             Ok(changed) => (Ok(()), changed),
             Err(error) => (Err(error), Vec::new()),
         };
-        let answer = Done { result, changed, worker: driver.index, cpu: thread_cpu() };
+        let answer =
+            Done { result, changed, wishes: mem::take(&mut driver.wishes), worker: driver.index, cpu: thread_cpu() };
         if channels.done.send(answer).is_err() {
             break;
         }
@@ -122,6 +127,8 @@ pub(crate) struct Driver {
     pub(crate) untidy: BTreeMap<RelationId, Epoch>,
     /// Dataflows whose memory the budget does not know yet.
     pub(crate) uncounted: BTreeSet<RelationId>,
+    /// What the clock does not know yet of what time dataflows wait for.
+    pub(crate) wishes: Vec<Wish>,
 }
 
 /// The dataflows that read a relation.
@@ -145,6 +152,7 @@ impl Driver {
             readers: HashMap::new(),
             untidy: BTreeMap::new(),
             uncounted: BTreeSet::new(),
+            wishes: Vec::new(),
         }
     }
 
@@ -152,7 +160,8 @@ impl Driver {
     fn follow(&mut self, worker: &mut Worker, command: Command) -> Result<Vec<RelationId>, Error> {
         match command {
             Command::Declare(relation) => _ = self.relations.insert(relation.id(), relation),
-            Command::Build { spec, snapshot, replays, progress } => {
+            Command::Build { spec, snapshot, now_us, replays, progress } => {
+                self.time.set(now_us);
                 let half_built =
                     HalfBuilt::new(worker, &spec, snapshot, &replays, &self.relations, &progress, &self.time)?;
                 self.half_built.insert(spec.id, half_built);
@@ -161,15 +170,19 @@ impl Driver {
                 let half_built = self.half_built.get_mut(&id).expect("the clock knows what is half built");
                 half_built.catch_up(self.index, &self.relations, after, upto);
             }
-            Command::Join { id, after, upto, epoch } => self.join(worker, id, after, upto, epoch),
+            Command::Join { id, after, upto, moment } => {
+                self.time.set(moment.now_us);
+                self.join(worker, id, after, upto, moment.epoch);
+            }
             Command::Advance { moment, changed, woken } => {
                 self.time.set(moment.now_us);
                 return Ok(self.advance(worker, moment.epoch, &changed, &woken));
             }
             Command::Drop(ids) => self.drop(worker, &ids),
             Command::Checkpoint { sink, ids } => self.checkpoint(worker, &sink, &ids)?,
-            Command::Restore { specs, checkpoint, epoch } => {
-                specs.iter().try_for_each(|spec| self.restore(worker, spec, &checkpoint, epoch))?;
+            Command::Restore { specs, checkpoint, moment } => {
+                self.time.set(moment.now_us);
+                specs.iter().try_for_each(|spec| self.restore(worker, spec, &checkpoint, &moment))?;
             }
             Command::Count => self.dataflows.values().for_each(|dataflow| dataflow.count_state(self.index)),
         }
@@ -221,12 +234,13 @@ impl Driver {
         self.untidy.insert(id, Epoch::ZERO);
         self.uncounted.insert(id);
         self.dataflows.insert(id, dataflow);
+        self.note_wish(id);
     }
 
     /// Forgets what nobody reads any more of views that changed since they were last collected whole,
     /// and tells the budget. The clock does not wait for it.
     fn tidy(&mut self) {
-        for id in std::mem::take(&mut self.uncounted) {
+        for id in mem::take(&mut self.uncounted) {
             if let Some(dataflow) = self.dataflows.get(&id) {
                 dataflow.account(self.index);
             }
@@ -246,6 +260,13 @@ impl Driver {
             relation.account(*index);
             horizon < relation.changed_at()
         });
+    }
+
+    /// Has the clock know what time a dataflow waits for.
+    pub(crate) fn note_wish(&mut self, id: RelationId) {
+        if let Some(deadline_us) = self.dataflows.get_mut(&id).and_then(Dataflow::new_deadline_us) {
+            self.wishes.push((id, deadline_us));
+        }
     }
 
     fn drop(&mut self, worker: &mut Worker, ids: &[RelationId]) {
@@ -288,18 +309,19 @@ impl Driver {
         worker: &mut Worker,
         spec: &Arc<Spec>,
         checkpoint: &Checkpoint,
-        epoch: Epoch,
+        moment: &Moment,
     ) -> Result<(), Error> {
         let partition = Partition { index: worker.index(), count: worker.peers() };
-        let built = build::build(worker, spec, epoch, &self.time)?;
+        let built = build::build(worker, spec, moment.epoch, &self.time)?;
         checkpoint.read_dataflow(spec, &built, partition)?;
         let mut dataflow = Dataflow::new(Arc::clone(spec), built, &self.time);
-        dataflow.advance_to(epoch.next().0);
+        dataflow.advance_to(moment.epoch.next().0);
         if let Some(relation) = spec.relation() {
             self.relations.insert(spec.id, relation.clone());
         }
         self.follow_clock(spec.id, dataflow);
-        self.settle(worker, &[spec.id], epoch);
+        self.settle(worker, &[spec.id], moment.epoch);
+        self.note_wish(spec.id);
         Ok(())
     }
 }

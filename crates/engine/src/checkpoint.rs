@@ -58,7 +58,7 @@ impl Engine {
         let Some(checkpoint) = Checkpoint::open(cursor)? else {
             return Engine::start(config);
         };
-        let engine = Engine::start_at(config, checkpoint.epoch())?;
+        let engine = Engine::launch(config, Some(&checkpoint))?;
         let session = engine.connect("freshet", sql::DATABASE)?;
         let mut restoring = Restoring::new(engine.runtime(), checkpoint.clone());
         let statements = own_rows(&checkpoint, STATEMENTS)?;

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use changes::Epoch;
-use dataflow::Runtime;
+use dataflow::{Checkpoint, Runtime};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use parking_lot::RwLock;
 use state::Budget;
@@ -46,17 +45,24 @@ impl Engine {
     /// # Errors
     /// If the workers cannot be started.
     pub fn start(config: Config) -> Result<Arc<Engine>, Error> {
-        Engine::start_at(config, Epoch::ZERO)
+        Engine::launch(config, None)
     }
 
-    /// As [`Engine::start`], at the epoch of a checkpoint.
-    pub(crate) fn start_at(config: Config, epoch: Epoch) -> Result<Arc<Engine>, Error> {
+    /// As [`Engine::start`], in the epoch of a checkpoint if there is one.
+    pub(crate) fn launch(config: Config, checkpoint: Option<&Checkpoint>) -> Result<Arc<Engine>, Error> {
         let budget = Budget::new(usize::try_from(config.memory_bytes).unwrap_or(usize::MAX));
         // What bounds its memory is each statement's own.
         let environment = RuntimeEnvBuilder::new().build_arc()?;
-        let runtime_config =
-            dataflow::Config { workers: config.workers, budget: budget.clone(), portion_rows: dataflow::PORTION_ROWS };
-        let runtime = Runtime::start_at(&runtime_config, epoch)?;
+        let runtime_config = dataflow::Config {
+            workers: config.workers,
+            budget: budget.clone(),
+            portion_rows: dataflow::PORTION_ROWS,
+            time_of_day: Arc::new(dataflow::SystemTimeOfDay),
+        };
+        let runtime = match checkpoint {
+            Some(checkpoint) => Runtime::start_from(&runtime_config, checkpoint)?,
+            None => Runtime::start(&runtime_config)?,
+        };
         let engine = Arc::new(Engine {
             catalog: Catalog::default(),
             runtime,
