@@ -56,7 +56,7 @@ impl DistinctValues {
                 let key = if is_saved { self.saved_keys(&[pair], all)?.remove(0) } else { Vec::new() };
                 self.unsaved.forget(pair, || key);
             }
-            self.pairs.release(dead)?;
+            self.pairs.release(dead);
         }
         self.make_room();
         Ok(())

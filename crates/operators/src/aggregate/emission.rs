@@ -51,7 +51,7 @@ impl Aggregate {
                 self.before.push_front(before.split_off(fitting));
             }
             self.put_changed(&before, output)?;
-            self.finish(&before.groups)?;
+            self.finish(&before.groups);
             if output.is_full() && !(self.before.is_empty() && self.fresh.is_empty()) {
                 return Ok(Progress::More);
             }
@@ -60,7 +60,7 @@ impl Aggregate {
             let rest = &self.fresh[self.fresh_done..];
             let groups = rest[..self.fitting(rest)].to_vec();
             self.put_fresh(&groups, output)?;
-            self.finish(&groups)?;
+            self.finish(&groups);
             self.fresh_done += groups.len();
             if output.is_full() && self.fresh_done < self.fresh.len() {
                 return Ok(Progress::More);
