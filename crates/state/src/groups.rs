@@ -7,8 +7,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, UInt32Array};
-use arrow::compute;
+use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use changes::{Bounds, KeyHasher, virtual_node};
 
@@ -17,12 +16,14 @@ use crate::{Error, work};
 mod keys;
 mod numbers;
 mod pages;
+mod source;
 mod table;
 
 pub use pages::{Pages, Room};
 
 use keys::{Encoded, Format, Key};
 use numbers::Numbers;
+use source::Source;
 use table::{NO_GROUP, Table};
 
 /// Maps keys of one or more columns (or of none) to small numbers.
@@ -35,14 +36,23 @@ pub struct Groups {
     numbers: Numbers,
     /// The group of the null key, where keys are compared by hash alone, or of the key without columns.
     single: u32,
-    keys: Pages<Key>,
-    /// Bytes of keys that lie outside of `keys`.
+    entries: Pages<Entry>,
+    /// Bytes of keys that lie outside of `entries`.
     outside: usize,
     /// Rooms that have changed and of which nobody was told.
     rooms: Vec<Room>,
     /// The batch's hashes and keys; kept for their memory.
     hashes: Vec<u64>,
     encoded: Encoded,
+}
+
+/// Look-ups that are under way together.
+const BLOCK_ROWS: usize = 512;
+
+#[derive(Debug, Default)]
+struct Entry {
+    hash: u64,
+    key: Key,
 }
 
 impl Groups {
@@ -58,7 +68,7 @@ impl Groups {
             table: Table::default(),
             numbers: Numbers::default(),
             single: NO_GROUP,
-            keys: Pages::default(),
+            entries: Pages::default(),
             outside: 0,
             rooms: Vec::new(),
             hashes: Vec::new(),
@@ -81,7 +91,7 @@ impl Groups {
     /// Bytes that keys and what finds them take.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.keys.bytes() + self.outside + self.numbers.bytes() + self.table.bytes()
+        self.entries.bytes() + self.outside + self.numbers.bytes() + self.table.bytes()
     }
 
     /// Replaces `groups` by the group of each of the `rows` keys, adding those not seen before.
@@ -104,85 +114,78 @@ impl Groups {
         }
         let keys = keys.iter().map(with_one_nan_and_zero).collect::<Vec<_>>();
         let mut hashes = std::mem::take(&mut self.hashes);
-        let mut encoded = std::mem::take(&mut self.encoded);
         self.hasher.hash(&keys, rows, &mut hashes)?;
-        self.table.find(&hashes, groups);
-        if self.hasher.is_exact() {
-            self.add_new(&keys, &hashes, &mut encoded, groups)?;
-        } else {
-            self.format.encode(&keys, rows, &mut encoded)?;
-            self.verify(&hashes, &encoded, groups);
-        }
-        (self.hashes, self.encoded) = (hashes, encoded);
-        Ok(())
+        let format = std::mem::take(&mut self.format);
+        let assigned = format.source(&keys).map(|source| self.find_or_add(&source, &hashes, groups));
+        (self.hashes, self.format) = (hashes, format);
+        assigned
     }
 
-    /// Equal hashes are equal keys: only new ones, and nulls, are looked at.
-    fn add_new(
-        &mut self,
-        keys: &[ArrayRef],
-        hashes: &[u64],
-        encoded: &mut Encoded,
-        groups: &mut [u32],
-    ) -> Result<(), Error> {
-        let nulls = keys[0].logical_nulls().filter(|nulls| nulls.null_count() > 0);
-        let is_null = |row: usize| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
-        let is_new = |row: &usize| groups[*row] == NO_GROUP || is_null(*row);
-        let new_rows = (0..groups.len()).filter(is_new).map(|row| row as u32).collect::<Vec<_>>();
-        if new_rows.is_empty() {
-            return Ok(());
-        }
-        let new_keys = [compute::take(&keys[0], &UInt32Array::from(new_rows.clone()), None)?];
-        self.format.encode(&new_keys, new_rows.len(), encoded)?;
-        for (place, row) in new_rows.into_iter().map(|row| row as usize).enumerate() {
-            let (hash, key) = (hashes[row], encoded.get(place));
-            groups[row] = if is_null(row) {
-                self.of_single(key)
+    fn find_or_add(&mut self, source: &Source<'_>, hashes: &[u64], groups: &mut Vec<u32>) {
+        let is_exact = self.hasher.is_exact();
+        let nulls = source.columns[0].nulls.as_ref().filter(|_| is_exact);
+        let is_single = |row: usize| nulls.is_some_and(|nulls| nulls.is_null(row));
+        let mut encoded = std::mem::take(&mut self.encoded);
+        let (mut equal, mut missed) = (Vec::new(), Vec::new());
+        for start in (0..hashes.len()).step_by(BLOCK_ROWS) {
+            let rows = start..hashes.len().min(start + BLOCK_ROWS);
+            self.table.guess(&hashes[rows.clone()], groups);
+            missed.clear();
+            if is_exact {
+                let has_hash = |row: usize| groups[row] != NO_GROUP && self.entries[groups[row]].hash == hashes[row];
+                missed.extend(rows.filter(|&row| !has_hash(row) || is_single(row)));
             } else {
-                self.table.get(hash, |_| true).unwrap_or_else(|| self.add(hash, key))
-            };
-        }
-        Ok(())
-    }
-
-    /// Compares keys where hashes are equal.
-    fn verify(&mut self, hashes: &[u64], encoded: &Encoded, groups: &mut [u32]) {
-        for (row, group) in groups.iter_mut().enumerate() {
-            let key = encoded.get(row);
-            if *group != NO_GROUP && self.keys[*group].bytes() == key {
+                let key = |&group: &u32| if group == NO_GROUP { [].as_slice() } else { self.key(group) };
+                let keys = groups[rows.clone()].iter().map(key).collect::<Vec<_>>();
+                source.compare(rows.clone(), &keys, &mut equal);
+                missed.extend(rows.zip(&equal).filter(|(_, equal)| !**equal).map(|(row, _)| row));
+            }
+            if missed.is_empty() {
                 continue;
             }
-            let found = self.table.get(hashes[row], |group| self.keys[group].bytes() == key);
-            *group = found.unwrap_or_else(|| self.add(hashes[row], key));
+            source.encode(&missed, &mut encoded);
+            for (place, &row) in missed.iter().enumerate() {
+                let (hash, key) = (hashes[row], encoded.get(place));
+                let is_equal = |group: u32| {
+                    let entry = &self.entries[group];
+                    entry.hash == hash && (is_exact || entry.key.bytes() == key)
+                };
+                groups[row] = if is_single(row) {
+                    self.of_single(key)
+                } else {
+                    self.table.get(hash, is_equal).unwrap_or_else(|| self.add(hash, key))
+                };
+            }
         }
+        self.encoded = encoded;
     }
 
     /// The group of the one key that is not in the table.
     fn of_single(&mut self, key: &[u8]) -> u32 {
         if self.single == NO_GROUP {
-            self.single = self.number(key);
+            self.single = self.number(0, key);
         }
         self.single
     }
 
     fn add(&mut self, hash: u64, key: &[u8]) -> u32 {
-        let group = self.number(key);
-        self.table.insert(hash, group);
+        let group = self.number(hash, key);
+        self.table.insert(hash, group, |group| self.entries[group].hash);
         group
     }
 
     /// A number for a new key.
-    fn number(&mut self, key: &[u8]) -> u32 {
+    fn number(&mut self, hash: u64, key: &[u8]) -> u32 {
         let (group, room) = self.numbers.take();
-        self.keys_room(room);
-        self.keys[group] = Key::new(key);
-        self.outside += self.keys[group].outside();
+        self.set_room(room);
+        self.entries[group] = Entry { hash, key: Key::new(key) };
+        self.outside += self.entries[group].key.outside();
         group
     }
 
-    fn keys_room(&mut self, room: Option<Room>) {
+    fn set_room(&mut self, room: Option<Room>) {
         if let Some(room) = room {
-            self.keys.set_room(room);
+            self.entries.set_room(room);
             self.rooms.push(room);
         }
     }
@@ -228,7 +231,7 @@ impl Groups {
     /// If there is no such group.
     #[must_use]
     pub fn key(&self, group: u32) -> &[u8] {
-        self.keys[group].bytes()
+        self.entries[group].key.bytes()
     }
 
     /// As [`Groups::assign`], with keys that [`Groups::saved_keys`] gave, without the node.
@@ -246,29 +249,19 @@ impl Groups {
     }
 
     /// Forgets these groups, each of which must be there. Their numbers may be given to others.
-    ///
-    /// # Errors
-    /// If Arrow cannot form their keys.
-    pub fn release(&mut self, groups: &[u32]) -> Result<(), Error> {
-        if groups.is_empty() {
-            return Ok(());
-        }
+    pub fn release(&mut self, groups: &[u32]) {
         work::groups(groups.len());
-        let keys = self.keys(groups)?;
-        let mut hashes = Vec::new();
-        self.hasher.hash(&keys, groups.len(), &mut hashes)?;
-        for (&group, &hash) in groups.iter().zip(&hashes) {
+        for &group in groups {
+            let entry = std::mem::take(&mut self.entries[group]);
+            self.outside -= entry.key.outside();
             if group == self.single {
                 self.single = NO_GROUP;
             } else {
-                self.table.remove(hash, group);
+                self.table.remove(entry.hash, group);
             }
-            self.outside -= self.keys[group].outside();
-            self.keys[group] = Key::default();
             let room = self.numbers.give_back(group);
-            self.keys_room(room);
+            self.set_room(room);
         }
-        Ok(())
     }
 }
 

@@ -54,7 +54,7 @@ impl DistinctValues {
             let mut unsaved = std::mem::take(&mut self.unsaved);
             unsaved.forget(dead, |gone| self.saved_keys(gone, all))?;
             self.unsaved = unsaved;
-            self.pairs.release(dead)?;
+            self.pairs.release(dead);
         }
         self.make_room();
         Ok(())

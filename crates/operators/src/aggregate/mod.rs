@@ -186,7 +186,7 @@ impl Aggregate {
     }
 
     /// These groups are as they have been put out; those without rows are forgotten.
-    fn finish(&mut self, groups: &[u32]) -> Result<(), Fault> {
+    pub(super) fn finish(&mut self, groups: &[u32]) -> Result<(), Fault> {
         let mut empty = Vec::new();
         for &group in groups {
             let exists = self.exists_now(group);
@@ -204,7 +204,7 @@ impl Aggregate {
             self.states[group] = GroupState::default();
         }
         self.unsaved.forget(&empty, |gone| Ok(self.groups.saved_keys(gone)?))?;
-        self.groups.release(&empty)?;
+        self.groups.release(&empty);
         self.make_room();
         Ok(())
     }

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayData, ArrayRef, AsArray, BinaryBuilder, BinaryViewBuilder, BooleanArray, LargeBinaryBuilder,
-    LargeStringBuilder, StringBuilder, StringViewBuilder, make_array,
+    Array, ArrayData, ArrayRef, BinaryBuilder, BinaryViewBuilder, BooleanArray, LargeBinaryBuilder, LargeStringBuilder,
+    StringBuilder, StringViewBuilder, make_array,
 };
 use arrow::buffer::{BooleanBuffer, MutableBuffer, NullBuffer};
 use arrow::datatypes::DataType;
-use arrow::row::{RowConverter, Rows, SortField};
+use arrow::row::{RowConverter, SortField};
 
+use super::source::{Source, Values};
 use crate::Error;
 
 /// Keys up to so many bytes lie where they are listed.
@@ -59,7 +60,7 @@ impl Key {
 }
 
 /// How keys of some types become bytes and columns again.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Format {
     columns: Vec<Column>,
     /// Bytes of nulls and of what is of fixed width.
@@ -67,13 +68,13 @@ pub(super) struct Format {
 }
 
 #[derive(Debug)]
-struct Column {
+pub(super) struct Column {
     data_type: DataType,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
 #[derive(Debug)]
-enum Kind {
+pub(super) enum Kind {
     /// At this place.
     Fixed {
         start: usize,
@@ -86,9 +87,9 @@ enum Kind {
 /// Keys one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Encoded {
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// Where each ends.
-    ends: Vec<usize>,
+    pub(super) ends: Vec<usize>,
 }
 
 impl Encoded {
@@ -119,84 +120,21 @@ impl Format {
         Ok(Format { columns, fixed_bytes })
     }
 
-    /// Replaces `encoded` by the keys that `rows` rows of these columns are.
+    /// Columns of these types whose rows are to be encoded or compared.
     ///
     /// # Errors
     /// If Arrow cannot encode a column.
-    pub(super) fn encode(&self, columns: &[ArrayRef], rows: usize, encoded: &mut Encoded) -> Result<(), Error> {
-        let Encoded { bytes, ends } = encoded;
-        ends.clear();
-        ends.resize(rows, self.fixed_bytes);
-        let row_formats = self.columns.iter().zip(columns).map(|(column, values)| match &column.kind {
-            Kind::Rows(converter) => converter.convert_columns(std::slice::from_ref(values)).map(Some),
-            Kind::Fixed { .. } | Kind::Bytes => Ok(None),
-        });
-        let row_formats = row_formats.collect::<Result<Vec<_>, _>>()?;
-        let variable = || (0..columns.len()).filter(|&column| !matches!(self.columns[column].kind, Kind::Fixed { .. }));
-        let last = variable().next_back();
-        for column in variable() {
-            if Some(column) != last {
-                ends.iter_mut().for_each(|length| *length += LENGTH_BYTES);
-            }
-            for_each_value(&columns[column], row_formats[column].as_ref(), |row, value| ends[row] += value.len());
-        }
-        let mut end = 0;
-        for length in ends.iter_mut() {
-            end += *length;
-            *length = end;
-        }
-        bytes.clear();
-        bytes.resize(end, 0);
-        let start = |row: usize| if row == 0 { 0 } else { ends[row - 1] };
-        for (index, (column, values)) in self.columns.iter().zip(columns).enumerate() {
-            let nulls = values.logical_nulls().filter(|nulls| nulls.null_count() > 0);
-            if let Some(nulls) = nulls.as_ref().filter(|_| !matches!(column.kind, Kind::Rows(_))) {
-                (0..rows)
-                    .filter(|&row| nulls.is_null(row))
-                    .for_each(|row| bytes[start(row) + index / 8] |= 1 << (index % 8));
-            }
-            let Kind::Fixed { start: offset, width } = column.kind else {
-                continue;
+    pub(super) fn source<'a>(&'a self, columns: &'a [ArrayRef]) -> Result<Source<'a>, Error> {
+        let column = |(column, values): (&'a Column, &'a ArrayRef)| -> Result<Values<'a>, Error> {
+            let (nulls, rows) = match &column.kind {
+                Kind::Rows(converter) => (None, Some(converter.convert_columns(std::slice::from_ref(values))?)),
+                Kind::Fixed { .. } | Kind::Bytes => (values.logical_nulls(), None),
             };
-            copy_fixed(values, width, nulls.as_ref(), |row, value| {
-                let place = start(row) + offset;
-                bytes[place..place + value.len()].copy_from_slice(value);
-            });
-        }
-        let Some(last) = last else {
-            return Ok(());
+            Ok(Values { column, values, nulls: nulls.filter(|nulls| nulls.null_count() > 0), rows })
         };
-        let mut cursors = (0..rows).map(|row| start(row) + self.fixed_bytes).collect::<Vec<_>>();
-        for column in variable() {
-            for_each_value(&columns[column], row_formats[column].as_ref(), |row, value| {
-                let mut place = cursors[row];
-                if column != last {
-                    let length = u32::try_from(value.len()).expect("a value is below 4 GiB");
-                    bytes[place..place + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
-                    place += LENGTH_BYTES;
-                }
-                bytes[place..place + value.len()].copy_from_slice(value);
-                cursors[row] = place + value.len();
-            });
-            if column != last {
-                self.skip_nulls(column, &columns[column], &mut cursors);
-            }
-        }
-        Ok(())
-    }
-
-    /// A null's length, which is zero, is there too.
-    fn skip_nulls(&self, column: usize, values: &ArrayRef, cursors: &mut [usize]) {
-        if matches!(self.columns[column].kind, Kind::Rows(_)) {
-            return;
-        }
-        if let Some(nulls) = values.logical_nulls() {
-            cursors
-                .iter_mut()
-                .enumerate()
-                .filter(|(row, _)| nulls.is_null(*row))
-                .for_each(|(_, at)| *at += LENGTH_BYTES);
-        }
+        let columns = self.columns.iter().zip(columns).map(column).collect::<Result<Vec<_>, _>>()?;
+        let last = columns.iter().rposition(Values::is_variable);
+        Ok(Source { columns, fixed_bytes: self.fixed_bytes, last })
     }
 
     /// The columns that were encoded so.
@@ -234,10 +172,10 @@ impl Format {
 }
 
 /// Bytes of a length before a value.
-const LENGTH_BYTES: usize = size_of::<u32>();
+pub(super) const LENGTH_BYTES: usize = size_of::<u32>();
 
 /// Takes a value and its length from the front.
-fn split<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Error> {
+pub(super) fn split<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Error> {
     let (length, after) = rest.split_first_chunk::<LENGTH_BYTES>().ok_or_else(damaged)?;
     let (value, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(damaged)?;
     *rest = after;
@@ -259,55 +197,6 @@ fn fixed_width(data_type: &DataType) -> Option<usize> {
 fn is_bytes(data_type: &DataType) -> bool {
     use DataType::{Binary, BinaryView, LargeBinary, LargeUtf8, Utf8, Utf8View};
     matches!(data_type, Utf8 | LargeUtf8 | Utf8View | Binary | LargeBinary | BinaryView)
-}
-
-/// Calls `put` with each value that is not null.
-#[inline(always)]
-fn copy_fixed(values: &ArrayRef, width: usize, nulls: Option<&NullBuffer>, mut put: impl FnMut(usize, &[u8])) {
-    let data = values.to_data();
-    if let Some(values) = values.as_boolean_opt() {
-        return each(values.len(), nulls, |row| put(row, &[u8::from(values.value(row))]));
-    }
-    let bytes = &data.buffers()[0].as_slice()[data.offset() * width..];
-    // The compiler is to know how long a value is.
-    match width {
-        4 => each(values.len(), nulls, |row| put(row, bytes[row * 4..].first_chunk::<4>().expect("a value"))),
-        8 => each(values.len(), nulls, |row| put(row, bytes[row * 8..].first_chunk::<8>().expect("a value"))),
-        16 => each(values.len(), nulls, |row| put(row, bytes[row * 16..].first_chunk::<16>().expect("a value"))),
-        _ => each(values.len(), nulls, |row| put(row, &bytes[row * width..(row + 1) * width])),
-    }
-}
-
-#[inline(always)]
-fn each(rows: usize, nulls: Option<&NullBuffer>, mut call: impl FnMut(usize)) {
-    match nulls {
-        None => (0..rows).for_each(call),
-        Some(nulls) => nulls.valid_indices().for_each(|row| call(row)),
-    }
-}
-
-/// Calls `call` with each value of a column of variable width that is not null.
-#[inline(always)]
-fn for_each_value(values: &ArrayRef, row_format: Option<&Rows>, mut call: impl FnMut(usize, &[u8])) {
-    let rows = values.len();
-    if let Some(row_format) = row_format {
-        return (0..rows).for_each(|row| call(row, row_format.row(row).as_ref()));
-    }
-    let nulls = values.nulls().filter(|nulls| nulls.null_count() > 0);
-    if let Some(values) = values.as_string_opt::<i32>() {
-        each(rows, nulls, |row| call(row, values.value(row).as_bytes()));
-    } else if let Some(values) = values.as_string_opt::<i64>() {
-        each(rows, nulls, |row| call(row, values.value(row).as_bytes()));
-    } else if let Some(values) = values.as_string_view_opt() {
-        each(rows, nulls, |row| call(row, values.value(row).as_bytes()));
-    } else if let Some(values) = values.as_binary_opt::<i32>() {
-        each(rows, nulls, |row| call(row, values.value(row)));
-    } else if let Some(values) = values.as_binary_opt::<i64>() {
-        each(rows, nulls, |row| call(row, values.value(row)));
-    } else {
-        let values = values.as_binary_view();
-        each(rows, nulls, |row| call(row, values.value(row)));
-    }
 }
 
 fn decode_fixed<'a>(

@@ -1,6 +1,6 @@
 //! The hash table under [`super::Groups`]: hash to group, by open addressing. It is divided by the
-//! hash's virtual node, so that it grows one small part at a time. A slot holds the hash too, so
-//! that a look-up usually touches one cache line.
+//! hash's virtual node, so that it grows one small part at a time. A slot holds half of the hash
+//! too, so that a look-up usually touches one cache line, and finds what is very likely right.
 
 use changes::{VIRTUAL_NODES, virtual_node};
 
@@ -16,11 +16,12 @@ const SLOTS_MIN: usize = 16;
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    hash: u64,
+    /// The hash's lower half.
+    tag: u32,
     group: u32,
 }
 
-const EMPTY: Slot = Slot { hash: 0, group: NO_GROUP };
+const EMPTY: Slot = Slot { tag: 0, group: NO_GROUP };
 
 /// See the module.
 #[derive(Debug)]
@@ -45,13 +46,13 @@ impl Default for Table {
 }
 
 impl Table {
-    /// Replaces `groups` by the first group of each hash, or [`NO_GROUP`] where there is none.
-    pub(super) fn find(&self, hashes: &[u64], groups: &mut Vec<u32>) {
-        groups.clear();
+    /// Appends a group for each hash that is the right one if there is no other of nearly the same
+    /// hash, or [`NO_GROUP`] where there is none.
+    pub(super) fn guess(&self, hashes: &[u64], groups: &mut Vec<u32>) {
         // No look-up waits for another's memory.
         match self.parts.as_slice() {
-            [part] => groups.extend(hashes.iter().map(|&hash| part.find(hash))),
-            parts => groups.extend(hashes.iter().map(|&hash| parts[usize::from(virtual_node(hash))].find(hash))),
+            [part] => groups.extend(hashes.iter().map(|&hash| part.guess(hash))),
+            parts => groups.extend(hashes.iter().map(|&hash| parts[usize::from(virtual_node(hash))].guess(hash))),
         }
     }
 
@@ -66,21 +67,21 @@ impl Table {
             if slot.group == NO_GROUP {
                 return None;
             }
-            if slot.hash == hash && is_equal(slot.group) {
+            if slot.tag == hash as u32 && is_equal(slot.group) {
                 return Some(slot.group);
             }
             position = (position + 1) & mask;
         }
     }
 
-    /// Adds a group that is not there yet.
-    pub(super) fn insert(&mut self, hash: u64, group: u32) {
+    /// Adds a group that is not there yet. `hash_of` gives the hashes of those that are.
+    pub(super) fn insert(&mut self, hash: u64, group: u32, hash_of: impl Fn(u32) -> u64) {
         if self.parts.len() == 1 && self.groups == FEW_GROUPS_MAX {
-            self.divide();
+            self.divide(hash_of);
         }
         let part = self.part_of(hash);
         self.groups += 1;
-        self.slots += self.parts[part].insert(hash, group);
+        self.slots += self.parts[part].insert(Slot { tag: hash as u32, group });
     }
 
     /// Takes out a group that is there.
@@ -103,11 +104,11 @@ impl Table {
         if self.parts.len() == 1 { 0 } else { usize::from(virtual_node(hash)) }
     }
 
-    fn divide(&mut self) {
+    fn divide(&mut self, hash_of: impl Fn(u32) -> u64) {
         let undivided = std::mem::replace(&mut self.parts, vec![Part::new(SLOTS_MIN); VIRTUAL_NODES]);
         self.slots = VIRTUAL_NODES * SLOTS_MIN;
         for slot in undivided.into_iter().flat_map(|part| part.slots).filter(|slot| slot.group != NO_GROUP) {
-            self.slots += self.parts[usize::from(virtual_node(slot.hash))].insert(slot.hash, slot.group);
+            self.slots += self.parts[usize::from(virtual_node(hash_of(slot.group)))].insert(slot);
         }
     }
 }
@@ -118,12 +119,12 @@ impl Part {
     }
 
     #[inline]
-    fn find(&self, hash: u64) -> u32 {
+    fn guess(&self, hash: u64) -> u32 {
         let mask = self.slots.len() - 1;
         let mut position = hash as usize & mask;
         loop {
             let slot = self.slots[position];
-            if slot.group == NO_GROUP || slot.hash == hash {
+            if slot.group == NO_GROUP || slot.tag == hash as u32 {
                 return slot.group;
             }
             position = (position + 1) & mask;
@@ -131,13 +132,13 @@ impl Part {
     }
 
     /// Returns how many slots it has more than before.
-    fn insert(&mut self, hash: u64, group: u32) -> usize {
+    fn insert(&mut self, slot: Slot) -> usize {
         let before = self.slots.len();
         // Past 5/8 full, runs of full slots grow long.
         if (self.used + 1) * 8 > before * 5 {
             self.resize(before * 2);
         }
-        self.put(Slot { hash, group });
+        self.put(slot);
         self.slots.len() - before
     }
 
@@ -158,7 +159,7 @@ impl Part {
             if slot.group == NO_GROUP {
                 break;
             }
-            let pushed_by = position.wrapping_sub(slot.hash as usize) & mask;
+            let pushed_by = position.wrapping_sub(slot.tag as usize) & mask;
             if pushed_by >= position.wrapping_sub(hole) & mask {
                 self.slots[hole] = slot;
                 hole = position;
@@ -181,7 +182,7 @@ impl Part {
     /// There must be an empty slot.
     fn put(&mut self, slot: Slot) {
         let mask = self.slots.len() - 1;
-        let mut position = slot.hash as usize & mask;
+        let mut position = slot.tag as usize & mask;
         while self.slots[position].group != NO_GROUP {
             position = (position + 1) & mask;
         }
