@@ -12,8 +12,10 @@ use hashbrown::HashTable;
 use crate::RowId;
 
 mod links;
+mod ordered;
 
 use links::{Link, Links, NONE, Neighbours};
+pub(crate) use ordered::OrderedIndex;
 
 /// Hashes in an index that is not split.
 const FEW_HASHES_MAX: usize = 4096;
