@@ -1,6 +1,5 @@
 //! A join's partners, a portion at a time: a key may have more than fit into memory.
 
-
 use arrow::array::ArrayRef;
 
 use super::find::have_keys;
