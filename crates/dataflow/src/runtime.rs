@@ -295,7 +295,7 @@ impl Runtime {
         key: Option<Vec<usize>>,
         source: Option<Arc<dyn Source>>,
     ) -> Result<Relation, Error> {
-        let partition = |_| Ok(SharedRows::new(Rows::new(Arc::clone(&schema), identity.clone(), None)?));
+        let partition = |_| Ok(SharedRows::new(Rows::new(Arc::clone(&schema), identity.clone())?));
         let partitions = (0..self.0.workers).map(partition).collect::<Result<_, state::Error>>()?;
         let counters = Arc::new(Counters::new(name, self.0.workers));
         let relation = Relation::new(Parts {

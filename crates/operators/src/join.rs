@@ -18,7 +18,7 @@ use arrow::compute;
 use arrow::datatypes::{Schema, SchemaRef};
 use changes::{Bounds, ChangeBatch, Diffs, Epoch};
 use plan::{JoinKey, JoinKind, Node, Properties};
-use state::{CheckpointReader, CheckpointWriter, Identity, Pairs, Probe, Rows};
+use state::{CheckpointReader, CheckpointWriter, Identity, LookUp, Pairs, Probe, Rows};
 
 use crate::apply::{apply, unknown_row};
 use crate::{Fault, Moment, Operator, Output, Port, Progress};
@@ -62,6 +62,7 @@ struct Side {
     keys: Vec<usize>,
     /// Places of the key columns in which null equals nothing.
     not_null: Vec<usize>,
+    lookup: LookUp,
     rows: Rows,
     /// Deletions of this epoch for which there was no row yet.
     deferred: VecDeque<ChangeBatch>,
@@ -134,11 +135,11 @@ impl Side {
         };
         let keys = keys.iter().map(place).collect::<Vec<_>>();
         let schema = Arc::new(input.schema().project(&kept)?);
-        let mut rows = Rows::new(schema, identity, Some(keys.clone()))?;
-        let (equated, not_null): (Vec<_>, Vec<_>) = (0..keys.len()).partition(|&key| null_equal[key]);
-        rows.equate_nulls(&equated);
+        let mut rows = Rows::new(schema, identity)?;
+        let not_null = (0..keys.len()).filter(|&key| !null_equal[key]).collect::<Vec<_>>();
+        let lookup = rows.add_lookup(keys.clone(), not_null.clone())?;
         let not_null = not_null.into_iter().map(|key| keys[key]).collect();
-        Ok(Side { kept, keys, not_null, rows, deferred: VecDeque::new() })
+        Ok(Side { kept, keys, not_null, lookup, rows, deferred: VecDeque::new() })
     }
 
     /// What is to be kept of the changes: those columns, of rows whose key can equal another.
@@ -157,7 +158,7 @@ impl Side {
     /// Looks up some of the changes to the other side.
     fn probe(&self, other: &Side, changes: &ChangeBatch) -> Result<Probe, Fault> {
         let keys = other.keys.iter().map(|&key| changes.column(key).clone()).collect::<Vec<_>>();
-        Ok(self.rows.probe(keys, changes.len())?)
+        Ok(self.rows.probe(self.lookup, keys, changes.len())?)
     }
 }
 

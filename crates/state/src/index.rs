@@ -12,16 +12,15 @@ use hashbrown::HashTable;
 use crate::RowId;
 
 mod links;
+mod ordered;
 
 use links::{Link, Links, NONE, Neighbours};
+pub(crate) use ordered::OrderedIndex;
 
 /// Hashes in an index that is not split.
 const FEW_HASHES_MAX: usize = 4096;
 /// Tables of fewer places never shrink.
 const SHRUNK_CAPACITY_MIN: usize = 64;
-/// So many hashes are looked up before the first of them is added, so that the look-ups wait for
-/// memory together.
-const TOUCHED_ROWS: usize = 64;
 
 /// See the module.
 #[derive(Debug)]
@@ -116,14 +115,7 @@ impl Index {
 
     /// Adds rows, the first of which has the id `first`, each in front of its chain.
     pub(crate) fn insert_all(&mut self, hashes: &[u64], first: RowId) {
-        let mut next = first;
-        for hashes in hashes.chunks(TOUCHED_ROWS) {
-            std::hint::black_box(hashes.iter().filter(|hash| self.head(**hash).is_some()).count());
-            for &hash in hashes {
-                self.insert(hash, next);
-                next += 1;
-            }
-        }
+        hashes.iter().zip(first..).for_each(|(&hash, row)| self.insert(hash, row));
     }
 
     /// Adds a row in front of its chain.

@@ -28,12 +28,15 @@ mod find;
 mod keys;
 mod locate;
 mod matching;
+mod order;
 mod probe;
 mod reader;
 mod save;
 
-use keys::{Indexes, Keys};
+pub use keys::LookUp;
+use keys::{Hashed, Indexes, Keys};
 pub use locate::Located;
+pub use order::{Order, OrderKey, SortColumn, Walk};
 pub use probe::Probe;
 pub use reader::Reader;
 
@@ -84,13 +87,12 @@ pub struct Rows {
 }
 
 impl Rows {
-    /// No rows yet. With `lookup`, rows can be found by those columns ([`Rows::probe`]); a row
-    /// with a null among them is kept, and never found ([`Rows::equate_nulls`]: in the others only).
+    /// No rows yet.
     ///
     /// # Errors
     /// If a key's type cannot be hashed.
-    pub fn new(schema: SchemaRef, identity: Identity, lookup: Option<Vec<usize>>) -> Result<Rows, Error> {
-        let keys = Keys::new(&schema, &identity, lookup)?;
+    pub fn new(schema: SchemaRef, identity: Identity) -> Result<Rows, Error> {
+        let keys = Keys::new(&schema, &identity)?;
         Ok(Rows {
             index: Arc::new(RwLock::new(Indexes::new(&keys))),
             keys: Arc::new(keys),
@@ -101,6 +103,28 @@ impl Rows {
             finds_dead: false,
             saved: BTreeMap::new(),
         })
+    }
+
+    /// From now on rows can be found by `columns` ([`Rows::probe`]). A row with a null in one of those
+    /// at the places `not_null` is kept, and never found; in the others null is a value like any. To
+    /// be called before a row is there.
+    ///
+    /// # Errors
+    /// If the key's type cannot be hashed.
+    ///
+    /// # Panics
+    /// If rows are there, or others read them already.
+    pub fn add_lookup(&mut self, columns: Vec<usize>, not_null: Vec<usize>) -> Result<LookUp, Error> {
+        let schema = Arc::clone(self.schema());
+        self.change_keys(|keys| keys.add_lookup(&schema, columns, not_null))
+    }
+
+    fn change_keys<T>(&mut self, change: impl FnOnce(&mut Keys) -> Result<T, Error>) -> Result<T, Error> {
+        assert!(self.version.chunks.is_empty(), "rows that are there are not indexed again");
+        let keys = Arc::get_mut(&mut self.keys).expect("nobody reads rows that are not there yet");
+        let changed = change(keys)?;
+        *self.index.write() = Indexes::new(keys);
+        Ok(changed)
     }
 
     /// The rows' columns.
@@ -151,16 +175,9 @@ impl Rows {
             return Ok(first..first);
         }
         let pieces = self.pieces(rows)?;
-        let identity = self.keys.identity.as_ref().map(|key| key.hash_rows(rows)).transpose()?;
-        let lookup = self.keys.lookup.as_ref().map(|key| key.hash_rows(rows)).transpose()?;
-        if identity.is_some() || lookup.is_some() {
-            let mut indexes = self.index.write();
-            let indexes = &mut *indexes;
-            for (hashed, index) in [(identity, &mut indexes.identity), (lookup, &mut indexes.lookup)] {
-                if let Some(hashed) = hashed {
-                    hashed.index(index, first);
-                }
-            }
+        if self.keys.has_indexes() {
+            let entries = self.keys.entries(rows)?;
+            self.index.write().insert_all(&entries, first);
         }
         self.newest = epoch;
         for piece in pieces {
@@ -181,12 +198,11 @@ impl Rows {
     /// If the rows are not of this schema.
     pub fn delete(&mut self, epoch: Epoch, rows: &RecordBatch) -> Result<Vec<u32>, Error> {
         check_types(self.schema(), rows)?;
-        let Some(identity) = &self.keys.identity else {
+        let entries = self.keys.entries(rows)?;
+        let Some(Hashed { hashes, .. }) = &entries.identity else {
             return Ok((0..rows.num_rows() as u32).collect());
         };
-        let hashes = identity.hash_rows(rows)?.hashes;
-        let found = self.find_identical(rows, &hashes)?;
-        let lookup = self.keys.lookup.as_ref().map(|key| key.hash_rows(rows)).transpose()?;
+        let found = self.find_identical(rows, hashes)?;
         let ids = found.iter().flatten().copied().collect::<Vec<_>>();
         let missing = (0u32..).zip(&found).filter(|(_, id)| id.is_none()).map(|(row, _)| row).collect();
         if ids.is_empty() {
@@ -200,12 +216,8 @@ impl Rows {
         let deaths = self.bury(epoch, ids, hashes_of_dead);
         let mut indexes = self.index.write();
         for (row, &id) in found.iter().enumerate() {
-            let Some(id) = id else {
-                continue;
-            };
-            indexes.identity.remove(hashes[row], id);
-            if let Some(hash) = lookup.as_ref().and_then(|lookup| lookup.get(row)) {
-                indexes.lookup.remove(hash, id);
+            if let Some(id) = id {
+                indexes.remove(&entries, row, id);
             }
         }
         if self.finds_dead {

@@ -180,7 +180,7 @@ fn a_distinct_row_is_there_once() {
 #[test]
 fn materialized_rows_appear_an_epoch_at_a_time() {
     let schema = schema("a:int b:text");
-    let rows = state::Rows::new(schema.clone(), state::Identity::Key(vec![0]), None).expect("rows");
+    let rows = state::Rows::new(schema.clone(), state::Identity::Key(vec![0])).expect("rows");
     let shared = state::SharedRows::new(rows);
     let mut materialize = Materialize::new(shared.clone());
     let mut output = Collected::default();

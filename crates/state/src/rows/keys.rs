@@ -1,5 +1,5 @@
-//! What rows are found by: the key columns and their hashes, and the indexes over living and dead
-//! rows.
+//! What rows are found by: the key columns and their hashes, what they are sorted by, and the indexes
+//! over living and dead rows.
 
 use std::sync::Arc;
 
@@ -9,17 +9,29 @@ use arrow::datatypes::SchemaRef;
 use changes::KeyHasher;
 
 use super::Identity;
-use crate::index::Index;
+use super::order::OrderColumns;
+use crate::index::{Index, OrderedIndex};
 use crate::version::Deaths;
 use crate::{Error, RowId};
 
-/// The columns by which rows are found. Nothing here changes.
+/// The columns by which rows are found. Nothing here changes once there are rows.
 #[derive(Debug)]
 pub(crate) struct Keys {
     pub(super) identity: Option<Key>,
-    pub(super) lookup: Option<Key>,
-    /// Whether the look-up is by the identity's own columns, whose index then serves for both.
-    pub(super) lookup_is_identity: bool,
+    pub(super) lookups: Vec<Key>,
+    pub(super) orders: Vec<OrderColumns>,
+}
+
+/// One of the keys by which [`super::Rows`] can be found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LookUp(pub(super) Found);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// By the identity, whose index then serves for both.
+    ByIdentity,
+    /// By the look-up of this number.
+    ByLookUp(usize),
 }
 
 #[derive(Debug)]
@@ -38,12 +50,20 @@ pub(super) struct Hashed {
     nulls: Option<NullBuffer>,
 }
 
+/// What the indexes need to know of some rows.
+pub(super) struct Entries {
+    pub(super) identity: Option<Hashed>,
+    lookups: Vec<Hashed>,
+    orders: Vec<arrow::row::Rows>,
+}
+
 /// The indexes of one writer's rows.
 #[derive(Debug)]
 pub(crate) struct Indexes {
     /// Living rows.
     pub(super) identity: Index,
-    pub(super) lookup: Index,
+    pub(super) lookups: Vec<Index>,
+    pub(super) orders: Vec<OrderedIndex>,
     /// Dead rows that somebody may still see, by the identity, the last to die first. Most rows
     /// that die are forgotten before they would get here.
     pub(super) dead: Index,
@@ -52,38 +72,61 @@ pub(crate) struct Indexes {
 }
 
 impl Keys {
-    pub(super) fn new(schema: &SchemaRef, identity: &Identity, lookup: Option<Vec<usize>>) -> Result<Keys, Error> {
+    pub(super) fn new(schema: &SchemaRef, identity: &Identity) -> Result<Keys, Error> {
         let identity = match identity {
             Identity::AppendOnly => None,
             Identity::Key(columns) => Some(columns.clone()),
             Identity::Row => Some((0..schema.fields().len()).collect()),
         };
-        let is_nullable = |columns: &Vec<usize>| columns.iter().any(|&column| schema.field(column).is_nullable());
-        let lookup_is_identity =
-            identity.is_some() && identity == lookup && identity.as_ref().is_some_and(|columns| !is_nullable(columns));
-        let lookup = lookup.filter(|_| !lookup_is_identity);
-        Ok(Keys {
-            identity: identity.map(|columns| Key::new(schema, columns, false)).transpose()?,
-            lookup: lookup.map(|columns| Key::new(schema, columns, true)).transpose()?,
-            lookup_is_identity,
+        let identity = identity.map(|columns| Key::new(schema, columns, Vec::new())).transpose()?;
+        Ok(Keys { identity, lookups: Vec::new(), orders: Vec::new() })
+    }
+
+    /// Has rows be found by these columns, too; a null in the ones at the places `not_null` keeps a
+    /// row out.
+    pub(super) fn add_lookup(
+        &mut self,
+        schema: &SchemaRef,
+        columns: Vec<usize>,
+        not_null: Vec<usize>,
+    ) -> Result<LookUp, Error> {
+        let keeps_out = not_null.iter().any(|&place| schema.field(columns[place]).is_nullable());
+        if !keeps_out && self.identity.as_ref().is_some_and(|identity| identity.columns == columns) {
+            return Ok(LookUp(Found::ByIdentity));
+        }
+        self.lookups.push(Key::new(schema, columns, not_null)?);
+        Ok(LookUp(Found::ByLookUp(self.lookups.len() - 1)))
+    }
+
+    pub(super) fn of(&self, lookup: LookUp) -> &Key {
+        match lookup.0 {
+            Found::ByIdentity => self.identity.as_ref().expect("a look-up by the identity needs one"),
+            Found::ByLookUp(number) => &self.lookups[number],
+        }
+    }
+
+    pub(super) fn has_indexes(&self) -> bool {
+        self.identity.is_some() || !self.lookups.is_empty() || !self.orders.is_empty()
+    }
+
+    pub(super) fn entries(&self, rows: &RecordBatch) -> Result<Entries, Error> {
+        Ok(Entries {
+            identity: self.identity.as_ref().map(|key| key.hash_rows(rows)).transpose()?,
+            lookups: self.lookups.iter().map(|key| key.hash_rows(rows)).collect::<Result<_, _>>()?,
+            orders: self.orders.iter().map(|order| order.keys_of(rows)).collect::<Result<_, _>>()?,
         })
     }
 }
 
 impl Key {
-    fn new(schema: &SchemaRef, columns: Vec<usize>, skips_nulls: bool) -> Result<Key, Error> {
+    fn new(schema: &SchemaRef, columns: Vec<usize>, not_null: Vec<usize>) -> Result<Key, Error> {
         let types = columns.iter().map(|&column| schema.field(column).data_type().clone()).collect();
         let hasher = KeyHasher::new(types)?;
-        let has_nulls = !skips_nulls && columns.iter().any(|&column| schema.field(column).is_nullable());
+        let may_be_null =
+            |(place, &column): (usize, &usize)| schema.field(column).is_nullable() && !not_null.contains(&place);
+        let has_nulls = columns.iter().enumerate().any(may_be_null);
         let is_exact = columns.is_empty() || (hasher.is_exact() && !has_nulls);
-        let not_null = if skips_nulls { (0..columns.len()).collect() } else { Vec::new() };
         Ok(Key { columns, hasher, not_null, is_exact })
-    }
-
-    /// Has null equal null in the columns at `places`.
-    pub(super) fn equate_nulls(&mut self, schema: &SchemaRef, places: &[usize]) {
-        self.not_null.retain(|place| !places.contains(place));
-        self.is_exact &= places.iter().all(|&place| !schema.field(self.columns[place]).is_nullable());
     }
 
     /// The hashes of keys, which are columns of the key's types.
@@ -124,12 +167,66 @@ impl Indexes {
     /// Of no rows yet.
     pub(super) fn new(keys: &Keys) -> Indexes {
         // Without an identity no row is ever found to be deleted.
-        let lookup = if keys.identity.is_some() { Index::default() } else { Index::append_only() };
-        Indexes { identity: Index::default(), lookup, dead: Index::default(), died: Vec::new() }
+        let lookup = || if keys.identity.is_some() { Index::default() } else { Index::append_only() };
+        Indexes {
+            identity: Index::default(),
+            lookups: keys.lookups.iter().map(|_| lookup()).collect(),
+            orders: keys.orders.iter().map(|_| OrderedIndex::default()).collect(),
+            dead: Index::default(),
+            died: Vec::new(),
+        }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.identity.bytes() + self.lookup.bytes() + self.dead.bytes()
+        let lookups = self.lookups.iter().map(Index::bytes).sum::<usize>();
+        let orders = self.orders.iter().map(OrderedIndex::bytes).sum::<usize>();
+        self.identity.bytes() + lookups + orders + self.dead.bytes()
+    }
+
+    pub(super) fn of(&self, lookup: LookUp) -> &Index {
+        match lookup.0 {
+            Found::ByIdentity => &self.identity,
+            Found::ByLookUp(number) => &self.lookups[number],
+        }
+    }
+
+    /// Adds all rows of `entries`, whose ids begin at `first`.
+    pub(super) fn insert_all(&mut self, entries: &Entries, first: RowId) {
+        if let Some(identity) = &entries.identity {
+            identity.index(&mut self.identity, first);
+        }
+        for (hashed, index) in entries.lookups.iter().zip(&mut self.lookups) {
+            hashed.index(index, first);
+        }
+        for (keys, index) in entries.orders.iter().zip(&mut self.orders) {
+            keys.iter().zip(first..).for_each(|(key, id)| index.insert(key.as_ref(), id));
+        }
+    }
+
+    /// Adds one row of `entries`.
+    pub(super) fn insert(&mut self, entries: &Entries, row: usize, id: RowId) {
+        let identity = entries.identity.iter().zip(std::slice::from_mut(&mut self.identity));
+        for (hashed, index) in identity.chain(entries.lookups.iter().zip(&mut self.lookups)) {
+            if let Some(hash) = hashed.get(row) {
+                index.insert(hash, id);
+            }
+        }
+        for (keys, index) in entries.orders.iter().zip(&mut self.orders) {
+            index.insert(keys.row(row).as_ref(), id);
+        }
+    }
+
+    /// Takes out one row of `entries`, which must be there.
+    pub(super) fn remove(&mut self, entries: &Entries, row: usize, id: RowId) {
+        let identity = entries.identity.iter().zip(std::slice::from_mut(&mut self.identity));
+        for (hashed, index) in identity.chain(entries.lookups.iter().zip(&mut self.lookups)) {
+            if let Some(hash) = hashed.get(row) {
+                index.remove(hash, id);
+            }
+        }
+        for (keys, index) in entries.orders.iter().zip(&mut self.orders) {
+            index.remove(keys.row(row).as_ref(), id);
+        }
     }
 }
 

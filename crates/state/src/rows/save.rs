@@ -122,9 +122,9 @@ impl Rows {
         Ok(())
     }
 
-    /// To whom rows belong, by the columns that they are found by.
+    /// To whom rows belong, by the columns that they are found by: of several look-ups, the first.
     fn owners(&self, partition: Partition) -> Result<Option<Owners>, Error> {
-        let Some(key) = self.keys.lookup.as_ref().or(self.keys.identity.as_ref()) else {
+        let Some(key) = self.keys.lookups.first().or(self.keys.identity.as_ref()) else {
             return Ok(None);
         };
         let columns = key.columns.clone();
@@ -181,17 +181,11 @@ impl Rows {
 
     /// Takes a restored chunk, with its ids as they are.
     fn adopt(&mut self, chunk: Chunk) -> Result<(), Error> {
-        let identity = self.keys.identity.as_ref().map(|key| key.hash_rows(&chunk.rows)).transpose()?;
-        let lookup = self.keys.lookup.as_ref().map(|key| key.hash_rows(&chunk.rows)).transpose()?;
+        let entries = self.keys.entries(&chunk.rows)?;
         {
             let mut indexes = self.index.write();
             for row in (0..chunk.len()).filter(|&row| chunk.death(row) == Epoch::NEVER) {
-                if let Some(hash) = identity.as_ref().and_then(|identity| identity.get(row)) {
-                    indexes.identity.insert(hash, chunk.id(row));
-                }
-                if let Some(hash) = lookup.as_ref().and_then(|lookup| lookup.get(row)) {
-                    indexes.lookup.insert(hash, chunk.id(row));
-                }
+                indexes.insert(&entries, row, chunk.id(row));
             }
         }
         let (first, dead, is_half_dead) = (chunk.first, chunk.dead(), chunk.dead() >= chunk.len().div_ceil(2));

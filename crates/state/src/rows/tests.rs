@@ -8,10 +8,13 @@ use changes::{Bounds, ChangeBatch, Epoch};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Identity, Pairs, Rows};
+use super::{Identity, Rows};
 use crate::checkpoint::{CheckpointReader, CheckpointWriter, Partition, Saved};
 
 mod cost;
+mod ways;
+
+use ways::Ways;
 
 type Row = (i64, Option<String>);
 
@@ -85,17 +88,19 @@ struct History {
     random: StdRng,
     plan: Plan,
     rows: Rows,
+    ways: Ways,
     model: Model,
     epoch: u64,
     next_key: i64,
 }
 
 impl History {
-    fn empty(plan: &Plan) -> Rows {
-        let mut rows = Rows::new(schema(), plan.identity.clone(), Some(vec![1])).expect("keys can be hashed");
+    fn empty(plan: &Plan) -> (Rows, Ways) {
+        let mut rows = Rows::new(schema(), plan.identity.clone()).expect("keys can be hashed");
         rows.bound(plan.bounds);
         rows.find_dead();
-        rows
+        let ways = Ways::add(&mut rows);
+        (rows, ways)
     }
 
     fn name(&mut self) -> Option<String> {
@@ -181,7 +186,7 @@ impl History {
                 self.check_find_at(&model, at);
             }
         }
-        check_probe(&self.rows, &self.model.at(self.epoch));
+        self.ways.check(&self.rows, &self.model.at(self.epoch));
         assert_eq!(self.rows.bytes(), recount(&self.rows));
         for chunk in self.rows.chunks() {
             assert_eq!(bounds.cut(chunk.rows.columns(), chunk.len()).len(), 1, "a chunk fits a batch");
@@ -205,8 +210,8 @@ impl History {
 
     fn run(seed: u64, plan: &Plan) {
         let random = StdRng::seed_from_u64(seed);
-        let (rows, model) = (History::empty(plan), Model { rows: Vec::new() });
-        let mut history = History { random, plan: plan.clone(), rows, model, epoch: 0, next_key: 0 };
+        let ((rows, ways), model) = (History::empty(plan), Model { rows: Vec::new() });
+        let mut history = History { random, plan: plan.clone(), rows, ways, model, epoch: 0, next_key: 0 };
         let saved = Saved::default();
         let mut horizon = 0;
         for epoch in 1..=plan.epochs {
@@ -226,7 +231,7 @@ impl History {
             }
             if history.random.random_bool(0.2) {
                 history.rows.checkpoint(&CheckpointWriter::new(&saved, Partition::ALL, vec![])).expect("saves");
-                let restored = restored(&saved, plan, Partition::ALL);
+                let mut restored = restored(&saved, plan, Partition::ALL);
                 assert_eq!(scan(&restored, epoch), history.model.at(epoch), "restored at {epoch}");
                 check_divided(&saved, plan, &scan(&restored, epoch), history.random.random_range(2..5));
                 if history.random.random_bool(0.5) {
@@ -247,7 +252,7 @@ impl History {
 
 /// What one worker reads of what one has written.
 fn restored(saved: &Saved, plan: &Plan, partition: Partition) -> Rows {
-    let mut rows = History::empty(plan);
+    let (mut rows, _) = History::empty(plan);
     rows.restore(&CheckpointReader::new(saved, partition, 1, vec![])).expect("restores");
     rows
 }
@@ -263,7 +268,7 @@ fn check_divided(saved: &Saved, plan: &Plan, all: &[Row], count: usize) {
         part.checkpoint(&CheckpointWriter::new(&by_many, partition, vec![])).expect("saves");
     }
     assert_eq!(sorted(divided), all);
-    let mut together = History::empty(plan);
+    let (mut together, _) = History::empty(plan);
     together.restore(&CheckpointReader::new(&by_many, Partition::ALL, count, vec![])).expect("restores");
     assert_eq!(scan(&together, 0), all);
 }
@@ -272,20 +277,6 @@ fn check_divided(saved: &Saved, plan: &Plan, all: &[Row], count: usize) {
 fn recount(rows: &Rows) -> usize {
     let deaths = rows.version.deaths.iter().map(|deaths| deaths.bytes()).sum::<usize>();
     rows.chunks().iter().map(|chunk| chunk.bytes()).sum::<usize>() + deaths + rows.index.read().bytes()
-}
-
-fn check_probe(rows: &Rows, living: &[Row]) {
-    let keys = StringArray::from(vec![Some("n1"), None, Some("n3"), Some("never")]);
-    let mut probe = rows.probe(vec![Arc::new(keys) as ArrayRef], 4).expect("probes");
-    let (mut pairs, mut found) = (Pairs::default(), Vec::new());
-    while !probe.is_done() {
-        rows.next_pairs(&mut probe, 3, &mut pairs).expect("finds pairs");
-        assert!(pairs.ids.len() <= 3);
-        let gathered = rows.gather(&pairs.ids, &[0, 1]).expect("gathers");
-        found.extend(rows_of(&RecordBatch::try_new(schema(), gathered).expect("two columns")));
-    }
-    let of = |name: &str| living.iter().filter(|row| row.1.as_deref() == Some(name)).cloned().collect::<Vec<_>>();
-    assert_eq!(sorted(found), sorted([of("n1"), of("n3")].concat()));
 }
 
 #[test]
@@ -323,7 +314,7 @@ fn it_holds_for_hundreds_of_epochs_too() {
 
 #[test]
 fn an_append_only_relation_refuses_deletions() {
-    let mut rows = Rows::new(schema(), Identity::AppendOnly, None).expect("no keys");
+    let mut rows = Rows::new(schema(), Identity::AppendOnly).expect("no keys");
     let row = batch(&[(1, None)]);
     rows.insert(Epoch(1), &row).expect("inserts");
     assert_eq!(rows.delete(Epoch(2), &row).expect("no failure"), [0]);
@@ -332,7 +323,7 @@ fn an_append_only_relation_refuses_deletions() {
 
 #[test]
 fn many_epochs_of_one_row_leave_few_chunks() {
-    let mut rows = Rows::new(schema(), Identity::Key(vec![0]), None).expect("keys can be hashed");
+    let mut rows = Rows::new(schema(), Identity::Key(vec![0])).expect("keys can be hashed");
     for epoch in 1..=5000 {
         rows.insert(Epoch(epoch), &batch(&[(epoch.cast_signed(), None)])).expect("inserts");
     }
@@ -343,7 +334,7 @@ fn many_epochs_of_one_row_leave_few_chunks() {
 
 #[test]
 fn a_row_updated_many_times_takes_no_room() {
-    let mut rows = Rows::new(schema(), Identity::Key(vec![0]), None).expect("keys can be hashed");
+    let mut rows = Rows::new(schema(), Identity::Key(vec![0])).expect("keys can be hashed");
     let row = |epoch: u64| batch(&[(7, Some(format!("version {epoch}")))]);
     rows.insert(Epoch(1), &row(1)).expect("inserts");
     for epoch in 2..=5000 {
@@ -358,7 +349,7 @@ fn a_row_updated_many_times_takes_no_room() {
 
 #[test]
 fn a_snapshot_copies_nothing_that_is_seen_whole() {
-    let mut rows = Rows::new(schema(), Identity::Row, None).expect("keys can be hashed");
+    let mut rows = Rows::new(schema(), Identity::Row).expect("keys can be hashed");
     let inserted = batch(&[(1, None), (2, Some("b".into()))]);
     rows.insert(Epoch(1), &inserted).expect("inserts");
     let scanned = rows.chunks()[0].scan(Epoch(1), &[0]).expect("scans").expect("rows");
@@ -368,7 +359,7 @@ fn a_snapshot_copies_nothing_that_is_seen_whole() {
 #[test]
 fn a_reader_finds_rows_by_key_as_they_were() {
     let row = |key: i64, name: &str| (key, Some(name.to_owned()));
-    let mut rows = Rows::new(schema(), Identity::Key(vec![0]), None).expect("keys");
+    let mut rows = Rows::new(schema(), Identity::Key(vec![0])).expect("keys");
     rows.find_dead();
     rows.insert(Epoch(1), &batch(&[row(1, "a"), row(2, "b")])).expect("inserts");
     assert_eq!(rows.delete(Epoch(2), &batch(&[row(1, "a")])).expect("deletes"), Vec::<u32>::new());

@@ -120,7 +120,7 @@ impl World {
 fn readers_see_whole_epochs_while_the_writer_goes_on() {
     let field = |name| Field::new(name, DataType::Int64, false);
     let schema = Arc::new(Schema::new(vec![field("id"), field("amount")]));
-    let rows = SharedRows::new(Rows::new(schema, Identity::Key(vec![0]), None).expect("keys can be hashed"));
+    let rows = SharedRows::new(Rows::new(schema, Identity::Key(vec![0])).expect("keys can be hashed"));
     let first = (0..ACCOUNTS).map(|id| (id, AMOUNT)).collect::<Vec<_>>();
     rows.write().insert(Epoch(1), &accounts(&first)).expect("inserts");
     let world = World { rows, holds: Holds::default(), now: AtomicU64::new(1), is_over: AtomicBool::new(false) };

@@ -10,7 +10,7 @@ fn numbered(keys: std::ops::Range<i64>) -> RecordBatch {
 }
 
 fn keyed() -> Rows {
-    let mut rows = Rows::new(schema(), Identity::Key(vec![0]), None).expect("keys can be hashed");
+    let mut rows = Rows::new(schema(), Identity::Key(vec![0])).expect("keys can be hashed");
     rows.find_dead();
     rows
 }
@@ -73,7 +73,7 @@ fn an_epoch_without_changes_costs_nothing() {
 #[test]
 fn equal_rows_are_deleted_one_by_one_and_not_each_by_each() {
     let count = 200_000;
-    let mut rows = Rows::new(schema(), Identity::Row, None).expect("keys can be hashed");
+    let mut rows = Rows::new(schema(), Identity::Row).expect("keys can be hashed");
     let equal = batch(&vec![(1, Some("x".to_owned())); count]);
     rows.insert(Epoch(1), &equal).expect("inserts");
     work::take();
@@ -157,7 +157,8 @@ fn a_half_forgotten_chunk_shrinks_though_somebody_sees_some_of_its_dead() {
 fn large_values_lie_in_chunks_and_batches_of_bounded_bytes() {
     let large = (0..100).map(|key| (key, Some("x".repeat(1 << 20)))).collect::<Vec<Row>>();
     let large = batch(&large);
-    let mut rows = Rows::new(schema(), Identity::Row, Some(vec![1])).expect("keys can be hashed");
+    let mut rows = Rows::new(schema(), Identity::Row).expect("keys can be hashed");
+    rows.add_lookup(vec![1], vec![0]).expect("names can be hashed");
     rows.insert(Epoch(1), &large).expect("inserts");
     let fits = |batch: &RecordBatch| changes::bytes_of(batch.columns(), 0..batch.num_rows()) <= BATCH_BYTES_MAX;
     assert!(rows.chunks().iter().all(|chunk| fits(&chunk.rows)));
@@ -177,7 +178,7 @@ fn a_row_of_a_large_batch_does_not_keep_the_batch() {
 
 #[test]
 fn batches_of_thousands_of_rows_are_not_copied() {
-    let mut rows = Rows::new(schema(), Identity::AppendOnly, None).expect("no keys");
+    let mut rows = Rows::new(schema(), Identity::AppendOnly).expect("no keys");
     for epoch in 1..10 {
         rows.insert(Epoch(epoch), &numbered(0..4096)).expect("inserts");
     }
