@@ -21,7 +21,7 @@ use crate::{Error, Outcome, Tag, settings};
 
 pub use describe::Description;
 pub(crate) use describe::describe;
-pub(crate) use write::duplicate_of;
+pub(crate) use write::{Casts, duplicate_of};
 
 /// Runs a statement.
 pub(crate) async fn execute(
