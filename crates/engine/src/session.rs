@@ -16,6 +16,7 @@ use sql::{Parsed, Statement};
 use crate::bind::Binder;
 use crate::cancel::{Canceller, Deadlines};
 use crate::memory::StatementMemory;
+use crate::statement::Casts;
 use crate::transaction::{Transaction, TransactionStatus};
 use crate::{Description, Engine, Error, Notice, Outcome, SessionInfo, Settings, statement as statements};
 
@@ -23,6 +24,9 @@ use crate::{Description, Engine, Error, Notice, Outcome, SessionInfo, Settings, 
 const SYNTAX_FACTOR: usize = 16;
 /// Of a literal there are this many copies at most meanwhile.
 const LITERAL_FACTOR: usize = 4;
+
+/// A text of so many bytes is read before another thread would have taken it.
+const SHORT_TEXT: usize = 1 << 10;
 
 /// How much of a statement's text names it among those who hold memory.
 const NAME_CHARACTERS: usize = 60;
@@ -34,6 +38,7 @@ pub struct Session {
     pub(crate) binder: Binder,
     pub(crate) transaction: Transaction,
     pub(crate) notices: Vec<Notice>,
+    pub(crate) casts: Arc<Casts>,
     canceller: Canceller,
     /// Whether a commit is under way, which is not cancelled.
     committing: Arc<AtomicBool>,
@@ -66,6 +71,7 @@ impl Session {
             binder,
             transaction: Transaction::default(),
             notices: Vec::new(),
+            casts: Arc::default(),
             canceller: Canceller::default(),
             committing: Arc::default(),
             batch: Mutex::default(),
@@ -93,6 +99,9 @@ impl Session {
     /// # Errors
     /// As `parse`; 57014 if it was cancelled or took too long, and 25P04.
     pub async fn read(&mut self, sql: &str) -> Result<Vec<Arc<Parsed>>, Error> {
+        if sql.len() <= SHORT_TEXT {
+            return self.parse(sql);
+        }
         let mut cancelled = self.canceller.begin(self.deadlines());
         let name = format!("session {}: a text that is read", self.info.process_id);
         let memory = StatementMemory::open(self.engine.budget(), name);

@@ -9,6 +9,7 @@ mod functions;
 #[cfg(test)]
 mod golden;
 mod guard;
+mod literal_rows;
 mod literals;
 mod lower;
 mod names;
@@ -23,6 +24,7 @@ pub mod zones;
 
 pub use bind::{analyse, assign, bind, bind_expression, name_columns, result_schema};
 pub use error::{Error, ValueError};
+pub use literal_rows::{Literal, LiteralRows};
 pub use lower::{RelationInfo, Relations, check_deterministic, lower, optimise_for_view};
 pub use names::shown_name;
 pub use parser::parse;

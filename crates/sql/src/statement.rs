@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use sqlparser::ast;
 
+use crate::LiteralRows;
+
 /// A statement, and the text it was parsed from.
 #[derive(Clone, Debug)]
 pub struct Parsed {
@@ -22,7 +24,7 @@ pub enum Statement {
     /// `SELECT`, `VALUES`, `TABLE`, `WITH ... SELECT`.
     Query(Box<ast::Query>),
     /// `INSERT INTO ... [ON CONFLICT ...] [RETURNING ...]`.
-    Insert(Box<ast::Insert>),
+    Insert(Insert),
     /// `UPDATE ... SET ... [FROM ...] [WHERE ...] [RETURNING ...]`.
     Update(Box<ast::Update>),
     /// `DELETE FROM ... [USING ...] [WHERE ...] [RETURNING ...]`.
@@ -79,6 +81,15 @@ pub struct Name {
     pub schema: Option<String>,
     /// The name proper.
     pub name: String,
+}
+
+/// `INSERT`.
+#[derive(Clone, Debug)]
+pub struct Insert {
+    /// All of it, but for rows that are in `literals`.
+    pub clauses: Box<ast::Insert>,
+    /// The rows of its `VALUES`, if they are literals. The clauses have one row of nothing instead.
+    pub literals: Option<LiteralRows>,
 }
 
 /// `CREATE TABLE`.

@@ -149,9 +149,9 @@ impl Binder {
             }
         }
         let state = &mut Arc::get_mut(&mut self.0).expect("nobody else has it yet").state;
-        let config = state.config_mut().options_mut();
-        if config.execution.time_zone.as_deref() != Some(time_zone) {
-            config.execution.time_zone = Some(time_zone.to_owned());
+        // The options are copied when they are touched.
+        if state.config_options().execution.time_zone.as_deref() != Some(time_zone) {
+            state.config_mut().options_mut().execution.time_zone = Some(time_zone.to_owned());
         }
         let time = state.execution_props().query_execution_start_time;
         state.mark_start_execution();

@@ -34,7 +34,7 @@ pub(crate) fn check_named(statement: &Statement) -> Result<(), Error> {
         Statement::CreateSink(sink) => check_new(&sink.name),
         Statement::Drop(drop) => drop.names.iter().try_for_each(check_old),
         Statement::Show(Show::Columns(name) | Show::Create(_, name)) => check_old(name),
-        Statement::Insert(insert) => match &insert.table {
+        Statement::Insert(insert) => match &insert.clauses.table {
             ast::TableObject::TableName(name) => check_table(name),
             _ => Ok(()),
         },

@@ -11,7 +11,7 @@ use crate::bind::{Binder, ParameterTypes, with_types};
 use crate::read::Reader;
 use crate::rows::text_schema;
 use crate::session::Session;
-use crate::statement::write::{Context, Delete, Insert, TableChange, Update};
+use crate::statement::write::{Casts, Context, Delete, Insert, TableChange, Update};
 
 /// What a statement takes and gives.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,8 @@ pub(crate) async fn describe(
     match &parsed.statement {
         Statement::Query(_) | Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) => {
             let (binder, reader, parsed) = (session.binder.clone(), session.reader(), Arc::clone(parsed));
-            session.on_pool(async move { planned(&binder, reader, &parsed.statement, types).await }).await
+            let casts = Arc::clone(&session.casts);
+            session.on_pool(async move { planned(&binder, reader, &casts, &parsed.statement, types).await }).await
         }
         Statement::Show(show) => {
             let names = show::columns(show);
@@ -64,10 +65,11 @@ pub(crate) async fn describe(
 async fn planned(
     binder: &Binder,
     reader: Arc<Reader>,
+    casts: &Casts,
     statement: &Statement,
     mut types: ParameterTypes,
 ) -> Result<Description, Error> {
-    let context = Context { binder, reader, parameters: &[] };
+    let context = Context { binder, reader, parameters: &[], casts };
     let columns = match statement {
         Statement::Query(query) => {
             let bound = binder.bind(query, &context.reader, vec![]).await?;

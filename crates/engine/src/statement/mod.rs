@@ -22,7 +22,7 @@ use crate::{Error, Outcome, Tag, settings};
 pub(crate) use create::restore;
 pub use describe::Description;
 pub(crate) use describe::describe;
-pub(crate) use write::duplicate_of;
+pub(crate) use write::{Casts, duplicate_of};
 
 /// Runs a statement.
 pub(crate) async fn execute(

@@ -8,6 +8,7 @@ mod create;
 mod cursor;
 mod dialect;
 mod explain;
+mod literals;
 mod options;
 mod query;
 mod settings;
@@ -21,10 +22,12 @@ mod unsupported;
 #[cfg(test)]
 mod tests;
 
-use sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use sqlparser::keywords::Keyword;
+use sqlparser::tokenizer::{Location, Span, Token, TokenWithSpan, Tokenizer, TokenizerError, Word};
 
 use self::cursor::Cursor;
 use self::dialect::FreshetDialect;
+use self::literals::Scanned;
 use self::text::Text;
 use crate::{Error, ObjectKind, Parsed, Statement};
 
@@ -44,23 +47,96 @@ const TRIES_MAX: usize = 12;
 /// The statements of a string, in order. Empty ones and comments leave nothing.
 pub fn parse(sql: &str) -> Result<Vec<Parsed>, Error> {
     let text = Text::new(sql);
+    let mut parsed = Vec::new();
+    let (mut at, mut location) = (0, Location { line: 1, column: 1 });
+    loop {
+        let rest = sql[at..].trim_start_matches(|character: char| character == ';' || character.is_ascii_whitespace());
+        let before = at;
+        at = sql.len() - rest.len();
+        location = literals::location_after(&sql[before..at], location);
+        let Some(Scanned { rows, start, end }) = literals::scan(rest, location) else { break };
+        let after = literals::location_after(&rest[..end], location);
+        let mut tokens = tokens_of(&text, &rest[..start], location)?;
+        tokens.extend(no_row());
+        let is_alone = rest[end..].trim_ascii_start().bytes().next().is_none_or(|byte| byte == b';');
+        let mut others = vec![];
+        let mut own = &rest[..end];
+        if !is_alone {
+            others = statements_of(tokens_of(&text, &rest[end..], after)?);
+            if let Some(last) = others.first().and_then(|tokens| tokens.last()) {
+                own = &sql[at..text.byte(last.span.end)];
+            }
+            tokens.extend(others.drain(..1.min(others.len())).flatten());
+        }
+        check_chains(&tokens)?;
+        let mut statement = one_of(&text, tokens)?;
+        if let Statement::Insert(insert) = &mut statement {
+            insert.literals = Some(rows);
+        }
+        parsed.push(Parsed { statement, sql: own.to_owned() });
+        if !is_alone {
+            parsed.extend(all_of(&text, others)?);
+            return Ok(parsed);
+        }
+        (at, location) = (at + end, after);
+    }
+    parsed.extend(all_of(&text, statements_of(tokens_of(&text, &sql[at..], location)?))?);
+    Ok(parsed)
+}
+
+/// The tokens of a part of the text, which stands at `location`.
+fn tokens_of(text: &Text<'_>, part: &str, location: Location) -> Result<Vec<TokenWithSpan>, Error> {
+    let shifted = |inner: Location| match inner.line {
+        0 => inner,
+        1 => Location { line: location.line, column: location.column + inner.column - 1 },
+        line => Location { line: location.line + line - 1, column: inner.column },
+    };
     let mut tokens = Vec::new();
-    let tokenized = Tokenizer::new(&FreshetDialect, sql).tokenize_with_location_into_buf(&mut tokens);
+    let tokenized = Tokenizer::new(&FreshetDialect, part).tokenize_with_location_into_buf(&mut tokens);
     if let Err(error) = tokenized {
-        return Err(text.error_in_token(&error));
+        return Err(text.error_in_token(&TokenizerError { location: shifted(error.location), ..error }));
     }
     tokens.retain(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
-    check_chains(&tokens)?;
-    tokens
-        .split(|token| token.token == Token::SemiColon)
-        .filter_map(|tokens| Some((tokens, tokens.first()?, tokens.last()?)))
-        .map(|(tokens, first, last)| {
-            let mut cursor = Cursor::new(&text, tokens.to_vec());
-            let statement = statement(&mut cursor)?;
-            cursor.end()?;
-            Ok(Parsed { statement, sql: text.slice(first, last).to_owned() })
-        })
-        .collect()
+    if location != (Location { line: 1, column: 1 }) {
+        for token in &mut tokens {
+            token.span = Span { start: shifted(token.span.start), end: shifted(token.span.end) };
+        }
+    }
+    Ok(tokens)
+}
+
+/// What stands for rows that have been read already.
+fn no_row() -> [TokenWithSpan; 3] {
+    let null = Token::Word(Word { value: "NULL".to_owned(), quote_style: None, keyword: Keyword::NULL });
+    [Token::LParen, null, Token::RParen].map(TokenWithSpan::wrap)
+}
+
+/// The tokens of each statement.
+fn statements_of(tokens: Vec<TokenWithSpan>) -> Vec<Vec<TokenWithSpan>> {
+    let mut statements = vec![vec![]];
+    for token in tokens {
+        match statements.last_mut() {
+            Some(last) if token.token != Token::SemiColon => last.push(token),
+            _ => statements.push(vec![]),
+        }
+    }
+    statements
+}
+
+fn all_of(text: &Text<'_>, statements: Vec<Vec<TokenWithSpan>>) -> Result<Vec<Parsed>, Error> {
+    statements.iter().try_for_each(|tokens| check_chains(tokens))?;
+    let parsed = statements.into_iter().filter_map(|tokens| {
+        let sql = text.slice(tokens.first()?, tokens.last()?).to_owned();
+        Some(one_of(text, tokens).map(|statement| Parsed { statement, sql }))
+    });
+    parsed.collect()
+}
+
+fn one_of(text: &Text<'_>, tokens: Vec<TokenWithSpan>) -> Result<Statement, Error> {
+    let mut cursor = Cursor::new(text, tokens);
+    let statement = statement(&mut cursor)?;
+    cursor.end()?;
+    Ok(statement)
 }
 
 fn statement(cursor: &mut Cursor<'_>) -> Result<Statement, Error> {

@@ -9,7 +9,7 @@ use sqlparser::tokenizer::{Span, Token, TokenWithSpan, Word};
 
 use super::cursor::Cursor;
 use super::is_word;
-use crate::{Error, Statement};
+use crate::{Error, Insert, Statement};
 
 pub(super) fn query_statement(cursor: &mut Cursor<'_>) -> Result<Statement, Error> {
     Ok(Statement::Query(query(cursor)?))
@@ -182,7 +182,7 @@ pub(super) fn insert(cursor: &mut Cursor<'_>) -> Result<Statement, Error> {
     if let Some(query) = &mut insert.source {
         check_query(query)?;
     }
-    Ok(Statement::Insert(Box::new(insert)))
+    Ok(Statement::Insert(Insert { clauses: Box::new(insert), literals: None }))
 }
 
 /// `UPDATE t SET ... [FROM ...] [WHERE ...] [RETURNING ...]`.

@@ -77,7 +77,10 @@ fn columns(columns: &[ColumnDefinition]) -> String {
 fn summary(statement: &Statement) -> String {
     match statement {
         Statement::Query(query) => format!("query: {query}"),
-        Statement::Insert(insert) => format!("insert: {insert}"),
+        Statement::Insert(insert) => match &insert.literals {
+            None => format!("insert: {}", insert.clauses),
+            Some(rows) => format!("insert: {}; {}", insert.clauses, literals(rows)),
+        },
         Statement::Update(update) => format!("update: {update}"),
         Statement::Delete(delete) => format!("delete: {delete}"),
         Statement::CreateTable(table) => format!(
@@ -173,5 +176,85 @@ fn nesting_does_not_take_exponential_time() {
             let _ = parse(&format!("{start}{}{inner}", open.repeat(depth)));
             let _ = parse(&format!("{start}{}", open.repeat(depth)));
         }
+    }
+}
+
+fn literals(rows: &LiteralRows) -> String {
+    let value = |row, place| match rows.get(row, place) {
+        Literal::Null => "null".to_owned(),
+        Literal::Default => "default".to_owned(),
+        Literal::Boolean(value) => value.to_string(),
+        Literal::Number { digits, is_negative } => format!("{}{digits}", if is_negative { "-" } else { "" }),
+        Literal::Text(text) => format!("'{text}'"),
+        Literal::Typed(data_type, text) => format!("{data_type} '{text}'"),
+        Literal::Parameter(number) => format!("${number}"),
+        Literal::Expression(expression) => format!("expression {expression}"),
+    };
+    let row = |row| (0..rows.width()).map(|place| value(row, place)).collect::<Vec<_>>().join(", ");
+    (0..rows.len()).map(|one| format!("({})", row(one))).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn rows_of_literals_are_what_sqlparser_reads() {
+    let one = |text: &str| match parse(text).expect(text).swap_remove(0).statement {
+        Statement::Insert(Insert { clauses, literals }) => (clauses, literals),
+        other => panic!("{other:?}"),
+    };
+    for (row, expected) in [
+        ("1, -2, 3.50, .5, 5.", Some("(1, -2, 3.50, .5, 5.)")),
+        ("'a', '', 'it''s', '\\', 'ä\n'", Some("('a', '', 'it's', '\\', 'ä\n')")),
+        ("NULL, default, True, FALSE", Some("(null, default, true, false)")),
+        (
+            "date '2024-01-01', '1'::numeric(10, 2) , 'x' :: text",
+            Some("(DATE '2024-01-01', NUMERIC(10,2) '1', TEXT 'x')"),
+        ),
+        ("$1, $23", Some("($1, $23)")),
+        ("1e5, -1E-3", Some("(expression 1e5, expression -1E-3)")),
+        ("123456789012345678901234567890123456789", Some("(expression 123456789012345678901234567890123456789)")),
+        ("1 + 1", None),
+        ("now()", None),
+        ("'a' 'b'", None),
+        ("E'a'", None),
+        ("'a'::text::varchar", None),
+        ("- 1", None),
+        ("1 -- one", None),
+        ("interval '1 day'", None),
+        ("(1)", None),
+    ] {
+        for (before, after) in [("INSERT INTO t VALUES (", ")"), ("insert into s.\"T\"(a)values(\n", "\n) RETURNING *")]
+        {
+            if before.contains("(a)") && row.contains(',') {
+                continue;
+            }
+            let text = format!("{before}{row}\n{after}");
+            let (clauses, rows) = one(&text);
+            assert_eq!(rows.as_ref().map(literals).as_deref(), expected, "{text}");
+            assert_eq!(clauses.returning.is_some(), after.contains("RETURNING"), "{text}");
+        }
+    }
+    // Rows that differ in width are sqlparser's to refuse or take.
+    assert!(one("INSERT INTO t VALUES (1), (2, 3)").1.is_none());
+}
+
+#[test]
+fn what_stands_around_rows_of_literals_keeps_its_place() {
+    let text =
+        "INSERT INTO t VALUES (1, 'ä;');\n;INSERT INTO u(a) VALUES\n(2)  ON CONFLICT DO NOTHING; SELECT 'ö' FROM t";
+    let texts = parse(text).expect("valid").into_iter().map(|parsed| parsed.sql).collect::<Vec<_>>();
+    let second = "INSERT INTO u(a) VALUES\n(2)  ON CONFLICT DO NOTHING";
+    assert_eq!(texts, ["INSERT INTO t VALUES (1, 'ä;')", second, "SELECT 'ö' FROM t"]);
+    let position = |text: &str| match parse(text) {
+        Err(Error::Syntax { position, .. }) => position,
+        other => panic!("{other:?}"),
+    };
+    for text in [
+        "INSERT INTO t VALUES\n('ä') WHERE",
+        "INSERT INTO t VALUES ('ä');\nSELECT 1 1 WHERE",
+        "INSERT INTO t VALUES (1); x WHERE",
+    ] {
+        let expected = text.find("WHERE").or(text.find("1 W")).map(|byte| text[..byte].chars().count() + 1);
+        let found = position(text);
+        let other = text.rfind("1 W").or(text.find("x W")).map(|byte| text[..byte].chars().count() + 1);
+        assert!(found == expected || found == other, "{text}: {found:?}");
     }
 }

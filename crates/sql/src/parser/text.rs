@@ -10,17 +10,23 @@ pub(super) struct Text<'a> {
     sql: &'a str,
     /// For each line, its first byte and how many characters come before it.
     lines: Vec<(usize, usize)>,
+    /// Whether each character is one byte.
+    is_ascii: bool,
 }
 
 impl<'a> Text<'a> {
     pub(super) fn new(sql: &'a str) -> Self {
         let mut lines = vec![(0, 0)];
+        if sql.is_ascii() {
+            lines.extend(sql.match_indices('\n').map(|(byte, _)| (byte + 1, byte + 1)));
+            return Text { sql, lines, is_ascii: true };
+        }
         for (characters, (byte, character)) in sql.char_indices().enumerate() {
             if character == '\n' {
                 lines.push((byte + 1, characters + 1));
             }
         }
-        Text { sql, lines }
+        Text { sql, lines, is_ascii: false }
     }
 
     /// The 1-based character of a location; none for sqlparser's empty location.
@@ -31,10 +37,13 @@ impl<'a> Text<'a> {
     }
 
     /// The byte offset of a location; the end of the text for one beyond it.
-    fn byte(&self, location: Location) -> usize {
+    pub(super) fn byte(&self, location: Location) -> usize {
         let line = usize::try_from(location.line).unwrap_or(usize::MAX).saturating_sub(1);
         let column = usize::try_from(location.column).unwrap_or(usize::MAX).saturating_sub(1);
         let Some(&(start, _)) = self.lines.get(line) else { return self.sql.len() };
+        if self.is_ascii {
+            return self.sql.len().min(start + column);
+        }
         self.sql[start..].char_indices().nth(column).map_or(self.sql.len(), |(offset, _)| start + offset)
     }
 

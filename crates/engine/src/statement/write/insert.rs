@@ -8,8 +8,9 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::{ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{self, SetExpr, Spanned};
+use datafusion::sql::sqlparser::tokenizer::Span;
 
-use super::values::{self, Values};
+use super::values::{self, ValueRows, Values};
 use crate::bind::{ParameterTypes, fold, with_types, with_values};
 use crate::statement::query::{collect, typed};
 use crate::statement::write::on_conflict::OnConflict;
@@ -20,7 +21,10 @@ use crate::statement::write::{
 use crate::{Error, SqlState};
 
 /// An `INSERT` statement.
-pub(crate) struct Insert<'a>(&'a ast::Insert);
+pub(crate) struct Insert<'a> {
+    statement: &'a sql::Insert,
+    clauses: &'a ast::Insert,
+}
 
 /// The rows to insert, before they are of the table's types.
 struct Source<'a> {
@@ -31,7 +35,7 @@ struct Source<'a> {
 
 enum SourceRows<'a> {
     /// `VALUES`.
-    Values(&'a ast::Values),
+    Values(ValueRows<'a>),
     Query {
         plan: LogicalPlan,
         /// Which of its columns are literals without a type of their own.
@@ -40,12 +44,12 @@ enum SourceRows<'a> {
 }
 
 impl<'a> Insert<'a> {
-    pub(crate) fn new(insert: &'a ast::Insert) -> Insert<'a> {
-        Insert(insert)
+    pub(crate) fn new(statement: &'a sql::Insert) -> Insert<'a> {
+        Insert { statement, clauses: &statement.clauses }
     }
 
     fn target(&self, context: &Context<'_>) -> Result<Target, Error> {
-        match &self.0.table {
+        match &self.clauses.table {
             ast::TableObject::TableName(name) => Target::find(&context.reader, name, "insert into"),
             _ => Err(Error::unsupported("INSERT into what is not a table is not supported yet")),
         }
@@ -53,20 +57,20 @@ impl<'a> Insert<'a> {
 
     /// What the statement calls the table.
     fn alias(&self, target: &Target) -> String {
-        self.0.table_alias.as_ref().map_or_else(|| target.name().to_owned(), |alias| fold(&alias.alias))
+        self.clauses.table_alias.as_ref().map_or_else(|| target.name().to_owned(), |alias| fold(&alias.alias))
     }
 
     fn returning(&self) -> Returning<'_> {
-        Returning(self.0.returning.as_ref())
+        Returning(self.clauses.returning.as_ref())
     }
 
     /// The columns that are named, or all.
     fn columns(&self, target: &Target) -> Result<Vec<usize>, Error> {
-        if self.0.columns.is_empty() {
+        if self.clauses.columns.is_empty() {
             return Ok((0..target.width()).collect());
         }
-        let mut columns = Vec::with_capacity(self.0.columns.len());
-        for name in &self.0.columns {
+        let mut columns = Vec::with_capacity(self.clauses.columns.len());
+        for name in &self.clauses.columns {
             let name = name.0.last().and_then(|part| part.as_ident()).ok_or_else(|| Error::internal("no name"))?;
             let column = column_index(target, name)?;
             if columns.contains(&column) {
@@ -86,17 +90,17 @@ impl<'a> Insert<'a> {
         types: &mut ParameterTypes,
     ) -> Result<Source<'a>, Error> {
         let columns = self.columns(target)?;
-        let Some(query) = &self.0.source else {
+        if let Some(values) = ValueRows::of(self.statement) {
+            let places = self.places(target, &columns, values.width()?, |place| Some(values.span(place)))?;
+            Values::new(values, target, &places).note_parameters(types)?;
+            return Ok(Source { rows: SourceRows::Values(values), places });
+        }
+        let Some(query) = &self.clauses.source else {
             // All of them are defaults.
             let plan = LogicalPlanBuilder::empty(true).build()?;
             let rows = SourceRows::Query { plan, literals: vec![] };
             return Ok(Source { rows, places: vec![None; target.width()] });
         };
-        if let Some(values) = values::rows_of(query) {
-            let places = self.places(target, query, &columns, width_of(values)?)?;
-            Values::new(values, target, &places).note_parameters(types)?;
-            return Ok(Source { rows: SourceRows::Values(values), places });
-        }
         let schema = &target.entry.object.columns;
         for_each_item(query, |place, value| match columns.get(place) {
             Some(column) => note_assigned(types, value, &schema.fields()[*column]),
@@ -104,7 +108,7 @@ impl<'a> Insert<'a> {
         })?;
         let plan = context.binder.bind(query, &context.reader, vec![]).await?.plan;
         let given = plan.schema().fields().len();
-        let places = self.places(target, query, &columns, given)?;
+        let places = self.places(target, &columns, given, |place| item(query, place).map(Spanned::span))?;
         Ok(Source { rows: SourceRows::Query { plan, literals: literal_columns(query, given) }, places })
     }
 
@@ -112,20 +116,20 @@ impl<'a> Insert<'a> {
     fn places(
         &self,
         target: &Target,
-        query: &ast::Query,
         columns: &[usize],
         given: usize,
+        span: impl Fn(usize) -> Option<Span>,
     ) -> Result<Vec<Option<usize>>, Error> {
         if given > columns.len() {
             let error = Error::new(SqlState::SYNTAX_ERROR, "INSERT has more expressions than target columns");
-            return Err(match item(query, columns.len()) {
-                Some(extra) => error.at(extra.span()),
+            return Err(match span(columns.len()) {
+                Some(extra) => error.at(extra),
                 None => error,
             });
         }
-        if given < columns.len() && !self.0.columns.is_empty() {
+        if given < columns.len() && !self.clauses.columns.is_empty() {
             let error = Error::new(SqlState::SYNTAX_ERROR, "INSERT has more target columns than expressions");
-            return Err(match self.0.columns.get(given) {
+            return Err(match self.clauses.columns.get(given) {
                 Some(extra) => error.at(extra.span()),
                 None => error,
             });
@@ -156,8 +160,29 @@ impl<'a> Insert<'a> {
         Ok(rows)
     }
 
+    /// The whole change, if it is of literals whose casts are all planned, and nothing else is asked for.
+    pub(crate) fn at_hand(&self, context: &Context<'_>) -> Result<Option<Computed>, Error> {
+        let Some(rows) = &self.statement.literals else { return Ok(None) };
+        if self.clauses.on.is_some() || self.clauses.returning.is_some() {
+            return Ok(None);
+        }
+        let target = self.target(context)?;
+        let values = ValueRows::Literals(rows);
+        let columns = self.columns(&target)?;
+        let places = self.places(&target, &columns, values.width()?, |place| Some(values.span(place)))?;
+        let values = Values::new(values, &target, &places);
+        let mut types = ParameterTypes::default();
+        values.note_parameters(&mut types)?;
+        let Some(rows) = values.at_hand(context, &types) else { return Ok(None) };
+        context.binder.memory().take(rows.get_array_memory_size())?;
+        let count = rows.num_rows();
+        let inserts = vec![rows];
+        check_unique(&target, &context.reader, &[], &inserts)?;
+        Ok(Some(Computed { write: target.write(vec![], inserts), rows: count, returning: None }))
+    }
+
     fn on_conflict(&self) -> Result<Option<&ast::OnConflict>, Error> {
-        match &self.0.on {
+        match &self.clauses.on {
             None => Ok(None),
             Some(ast::OnInsert::OnConflict(on_conflict)) => Ok(Some(on_conflict)),
             Some(_) => Err(Error::unsupported("ON DUPLICATE KEY is not supported yet")),
@@ -244,16 +269,6 @@ fn together(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<RecordBatch, 
         return Err(Error::new(SqlState::PROGRAM_LIMIT_EXCEEDED, message));
     }
     Ok(concat_batches(schema, batches)?)
-}
-
-/// How many values each row has; 42601 if not all have as many.
-fn width_of(values: &ast::Values) -> Result<usize, Error> {
-    let mut widths = values.rows.iter().map(|row| row.content.len());
-    let width = widths.next().unwrap_or(0);
-    match widths.all(|other| other == width) {
-        true => Ok(width),
-        false => Err(Error::new(SqlState::SYNTAX_ERROR, "VALUES lists must all be the same length")),
-    }
 }
 
 /// Visits the values that stand in the query's own text, with the column of the query that each

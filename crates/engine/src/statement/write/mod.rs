@@ -38,6 +38,7 @@ pub(crate) use query::{memory_table, parse_query, quoted, select_of};
 pub(crate) use returning::{Returning, Visible};
 pub(crate) use target::{Target, column_index, default_of, name_of, set_columns};
 pub(crate) use update::Update;
+pub(crate) use values::Casts;
 
 use crate::bind::{Binder, ParameterTypes};
 use crate::read::Reader;
@@ -47,6 +48,9 @@ use crate::{Error, Outcome, SqlState, Tag};
 
 /// How often a statement is computed again before its client is told to try later.
 const ATTEMPTS_MAX: usize = 1_000;
+
+/// What is computed at once may be written in so many bytes, its parameters included.
+const AT_HAND_BYTES: usize = 8 << 10;
 
 /// A statement that changes the rows of one table.
 pub(crate) trait TableChange: Sync {
@@ -66,6 +70,8 @@ pub(crate) struct Context<'a> {
     pub(crate) binder: &'a Binder,
     pub(crate) reader: Arc<Reader>,
     pub(crate) parameters: &'a [ScalarValue],
+    /// What the session has planned for values already.
+    pub(crate) casts: &'a Casts,
 }
 
 /// What a change was computed to be.
@@ -92,25 +98,18 @@ pub(crate) async fn run(
     let parameters: Arc<[ScalarValue]> = parameters.into();
     for _ in 0..ATTEMPTS_MAX {
         let reader = session.reader();
-        let (of_change, of_keep) = (Arc::clone(&reader), reader);
-        let (binder, parsed, parameters) = (session.binder.clone(), Arc::clone(parsed), Arc::clone(&parameters));
-        let computed = session.on_pool(async move {
-            let context = Context { binder: &binder, reader: of_change, parameters: &parameters };
-            match &parsed.statement {
-                Statement::Insert(insert) => Insert::new(insert).compute(&context).await,
-                Statement::Update(update) => Update::new(update).compute(&context).await,
-                Statement::Delete(delete) => Delete::new(delete).compute(&context).await,
-                _ => Err(Error::internal("not a change of a table")),
-            }
-        });
-        let Computed { write, rows, returning } = computed.await?;
+        let computed = match at_hand(session, parsed, &reader, &parameters)? {
+            Some(computed) => computed,
+            None => compute(session, parsed, &reader, &parameters).await?,
+        };
+        let Computed { write, rows, returning } = computed;
         let outcome = || outcome(tag, rows, returning);
         let is_nothing = write.deletes.is_empty() && write.inserts.is_empty();
         let writes = vec![write];
-        if is_nothing || session.keep(&of_keep, &writes)? {
+        if is_nothing || session.keep(&reader, &writes)? {
             return outcome();
         }
-        drop(of_keep);
+        drop(reader);
         match session.write(writes).await {
             Ok(()) => return outcome(),
             Err(CommitError::Conflict) => {
@@ -122,6 +121,44 @@ pub(crate) async fn run(
     }
     Err(Error::new(SqlState::SERIALIZATION_FAILURE, "could not serialize access due to concurrent update")
         .with_detail(format!("The same rows were changed by others {ATTEMPTS_MAX} times in a row.")))
+}
+
+/// Computes a change where that takes no thread from other sessions.
+async fn compute(
+    session: &Session,
+    parsed: &Arc<Parsed>,
+    reader: &Arc<Reader>,
+    parameters: &Arc<[ScalarValue]>,
+) -> Result<Computed, Error> {
+    let (binder, casts, reader) = (session.binder.clone(), Arc::clone(&session.casts), Arc::clone(reader));
+    let (parsed, parameters) = (Arc::clone(parsed), Arc::clone(parameters));
+    let computed = session.on_pool(async move {
+        let context = Context { binder: &binder, reader, parameters: &parameters, casts: &casts };
+        match &parsed.statement {
+            Statement::Insert(insert) => Insert::new(insert).compute(&context).await,
+            Statement::Update(update) => Update::new(update).compute(&context).await,
+            Statement::Delete(delete) => Delete::new(delete).compute(&context).await,
+            _ => Err(Error::internal("not a change of a table")),
+        }
+    });
+    computed.await
+}
+
+/// A change that is so little work, with nothing to plan, that handing it to another thread would be more.
+fn at_hand(
+    session: &Session,
+    parsed: &Parsed,
+    reader: &Arc<Reader>,
+    parameters: &[ScalarValue],
+) -> Result<Option<Computed>, Error> {
+    let Statement::Insert(insert) = &parsed.statement else { return Ok(None) };
+    let bytes = parameters.iter().map(ScalarValue::size).fold(parsed.sql.len(), usize::saturating_add);
+    if bytes > AT_HAND_BYTES {
+        return Ok(None);
+    }
+    let reader = Arc::clone(reader);
+    let context = Context { binder: &session.binder, reader, parameters, casts: &session.casts };
+    Insert::new(insert).at_hand(&context)
 }
 
 fn outcome(tag: Tag, rows: usize, returning: Option<(SchemaRef, Vec<RecordBatch>)>) -> Result<Outcome, Error> {
