@@ -231,7 +231,7 @@ impl History {
             }
             if history.random.random_bool(0.2) {
                 history.rows.checkpoint(&CheckpointWriter::new(&saved, Partition::ALL, vec![])).expect("saves");
-                let mut restored = restored(&saved, plan, Partition::ALL);
+                let restored = restored(&saved, plan, Partition::ALL);
                 assert_eq!(scan(&restored, epoch), history.model.at(epoch), "restored at {epoch}");
                 check_divided(&saved, plan, &scan(&restored, epoch), history.random.random_range(2..5));
                 if history.random.random_bool(0.5) {
