@@ -9,7 +9,7 @@ use datafusion::physical_expr::expressions::Literal;
 use datafusion::physical_expr_common::physical_expr::fmt_sql;
 use plan::{Aggregate, AggregateCall, AggregateFunction, Node};
 
-use super::expression::{Expression, column_of, replace_columns};
+use super::expression::{Expression, column_of, may_be_null, replace_columns};
 use super::{Lowering, build, check_storable, refused};
 use crate::Error;
 
@@ -134,7 +134,7 @@ impl Columns<'_> {
             None => Field::new(
                 fmt_sql(expression.as_ref()).to_string(),
                 expression.data_type(schema)?,
-                expression.nullable(schema)?,
+                may_be_null(&expression, schema),
             ),
         };
         check_storable(field.data_type())?;

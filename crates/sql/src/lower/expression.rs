@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as DataFusionResult;
@@ -34,6 +35,17 @@ impl Lowering<'_> {
         };
         let context = PhysicalPlanningContext::default();
         Ok(checked(create_physical_expr(expression, schema, &self.properties, &context)?)?)
+    }
+}
+
+/// Whether a column with this expression's values is declared to have nulls. Only of columns and literals is it
+/// believed that they have none: a function that is wrong about its own nulls must not contradict what
+/// everything after it was built for.
+pub(super) fn may_be_null(expression: &Expression, input: &Schema) -> bool {
+    match (column_of(expression), expression.downcast_ref::<Literal>()) {
+        (Some(column), _) => input.field(column).is_nullable(),
+        (None, Some(literal)) => literal.value().is_null(),
+        (None, None) => true,
     }
 }
 

@@ -10,7 +10,7 @@ use datafusion::physical_expr_common::physical_expr::fmt_sql;
 use datafusion::scalar::ScalarValue;
 use plan::{Join, JoinKey, JoinKind, Node};
 
-use super::expression::{Expression, column_of};
+use super::expression::{Expression, column_of, may_be_null};
 use super::{Lowering, build, check_storable, refused};
 use crate::Error;
 
@@ -79,7 +79,7 @@ impl Lowering<'_> {
                 Some(place) => place,
                 None => {
                     let schema = plan.schema().as_arrow();
-                    let (data_type, nullable) = (expression.data_type(schema)?, expression.nullable(schema)?);
+                    let (data_type, nullable) = (expression.data_type(schema)?, may_be_null(&expression, schema));
                     fields.push(Arc::new(Field::new(fmt_sql(expression.as_ref()).to_string(), data_type, nullable)));
                     expressions.push(expression);
                     expressions.len() - 1

@@ -7,7 +7,7 @@ use datafusion::common::DFSchema;
 use datafusion::logical_expr::Projection;
 use plan::Node;
 
-use super::expression::Expression;
+use super::expression::{Expression, may_be_null};
 use super::{Lowering, build, constant};
 use crate::Error;
 
@@ -29,7 +29,7 @@ impl Lowering<'_> {
 pub(super) fn typed(names: &DFSchema, expressions: &[Expression], input: &DFSchema) -> Result<SchemaRef, Error> {
     let fields = names.fields().iter().zip(expressions).map(|(field, expression)| {
         let data_type = expression.data_type(input.as_arrow())?;
-        let nullable = field.is_nullable() || expression.nullable(input.as_arrow())?;
+        let nullable = field.is_nullable() || may_be_null(expression, input.as_arrow());
         Ok(field.as_ref().clone().with_data_type(data_type).with_nullable(nullable))
     });
     Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<_>, Error>>()?)))
