@@ -51,10 +51,10 @@ impl DistinctValues {
         dead.dedup();
         dead.retain(|&pair| self.counts[pair] == 0);
         for dead in dead.chunks(BATCH_ROWS_MAX) {
+            let saved = dead.iter().copied().filter(|&pair| self.unsaved.is_saved(pair)).collect::<Vec<_>>();
+            let mut keys = self.saved_keys(&saved, all)?.into_iter();
             for &pair in dead {
-                let is_saved = self.unsaved.is_saved(pair);
-                let key = if is_saved { self.saved_keys(&[pair], all)?.remove(0) } else { Vec::new() };
-                self.unsaved.forget(pair, || key);
+                self.unsaved.forget(pair, || keys.next().expect("each saved pair has a key"));
             }
             self.pairs.release(dead);
         }
