@@ -12,8 +12,9 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use state::Saved;
 
+use crate::expression::out_of_range;
 use crate::table::{Collected, LITTLE, batch, complete, divided, feed, get, restored, save, schema};
-use crate::{Aggregate, Join, Operator, Port};
+use crate::{Aggregate, Distinct, Join, Operator, Port};
 
 /// Rows as text, and how often each is there.
 type Bag = BTreeMap<String, i64>;
@@ -224,6 +225,108 @@ fn aggregates_agree_with_computing_anew() {
         let is_grouped = !keys.is_empty();
         let make = || Aggregate::new(&plan, true).expect("an aggregate");
         check(seed, make, &[columns], row, kind, |bags| aggregated(&bags[0], is_grouped));
+    }
+}
+
+/// Texts, floats and sums that fail, for rows of `key text decimal float int`, computed anew.
+fn aggregated_values(rows: &Bag, small: &DataType) -> Bag {
+    let mut groups = BTreeMap::<&str, Vec<(Vec<&str>, i64)>>::new();
+    for (row, count) in rows {
+        let values = row.split(' ').collect::<Vec<_>>();
+        groups.entry(values[0]).or_default().push((values, *count));
+    }
+    let of_group = |(key, rows): (&str, Vec<(Vec<&str>, i64)>)| {
+        let values = |column: usize| {
+            let all = rows.iter().map(move |(values, count)| (values[column], *count));
+            all.filter(|(value, _)| *value != "null").collect::<Vec<_>>()
+        };
+        let floats = values(3).into_iter().map(|(value, count)| (value.parse::<f64>().expect("a float"), count));
+        let floats = floats.collect::<Vec<_>>();
+        // NaN is above everything, as it is in this order if it is positive.
+        let in_order = |left: &f64, right: &f64| left.total_cmp(right);
+        let sum = floats.iter().map(|(value, count)| value * *count as f64).reduce(|one, other| one + other);
+        let show = |value: Option<f64>| value.map_or("null".to_owned(), |value| format!("{value:?}"));
+        let cents = |value: &str| value.replace('.', "").parse::<i64>().expect("a decimal");
+        let cents = values(2).iter().map(|(value, count)| cents(value) * count).collect::<Vec<_>>();
+        let integers = values(4)
+            .iter()
+            .map(|(value, count)| value.parse::<i128>().expect("an integer") * i128::from(*count))
+            .collect::<Vec<_>>();
+        let (cents_sum, integer_sum) = (cents.iter().sum::<i64>(), integers.iter().sum::<i128>());
+        let failure = |data_type: &DataType| (format!("! {} ({key})", out_of_range(data_type)), 1);
+        // Of several functions that fail it is the first that is told of.
+        if cents_sum.abs() >= 10_000 {
+            return failure(small);
+        }
+        let Ok(integer_sum) = i64::try_from(integer_sum) else {
+            return failure(&DataType::Int64);
+        };
+        let cents_text =
+            format!("{}{}.{:02}", if cents_sum < 0 { "-" } else { "" }, cents_sum.abs() / 100, cents_sum.abs() % 100);
+        let columns = [
+            key.to_owned(),
+            values(1).iter().map(|(text, _)| *text).min().unwrap_or("null").to_owned(),
+            values(1).iter().map(|(text, _)| *text).max().unwrap_or("null").to_owned(),
+            if cents.is_empty() { "null".to_owned() } else { cents_text },
+            show(floats.iter().map(|(value, _)| *value).min_by(in_order)),
+            show(floats.iter().map(|(value, _)| *value).max_by(in_order)),
+            show(sum),
+            if integers.is_empty() { "null".to_owned() } else { integer_sum.to_string() },
+        ];
+        (columns.join(" "), 1)
+    };
+    groups.into_iter().map(of_group).collect()
+}
+
+#[test]
+fn aggregates_of_texts_and_floats_and_those_that_fail_agree_with_computing_anew() {
+    use AggregateFunction::{Max, Min, Sum};
+    let columns = "k:int t:text d:decimal f:float v:int";
+    let small = DataType::Decimal128(4, 2);
+    let call = |function, column, result| AggregateCall {
+        function,
+        argument: Some(column),
+        distinct: false,
+        filter: None,
+        result,
+    };
+    let calls = vec![
+        call(Min, 1, DataType::Utf8),
+        call(Max, 1, DataType::Utf8),
+        call(Sum, 2, small.clone()),
+        call(Min, 3, DataType::Float64),
+        call(Max, 3, DataType::Float64),
+        call(Sum, 3, DataType::Float64),
+        call(Sum, 4, DataType::Int64),
+    ];
+    for seed in 0..40 {
+        let kind = if seed % 4 == 3 { Kind::AppendOnly } else { Kind::Changing };
+        let plan = crate::aggregate::tests::plan(columns, kind.properties(), &[0], calls.clone());
+        let row = |random: &mut StdRng| {
+            let key = random.random_range(0..8);
+            let text = ["a", "b", "ab", "zz", "a-text-that-is-not-short", "null"][random.random_range(0..6)];
+            let decimal = ["0.25", "-1.50", "60.00", "-60.00", "null"][random.random_range(0..5)];
+            let float = ["1.5", "-2.0", "0.25", "64.0", "NaN", "inf", "-inf", "null"][random.random_range(0..8)];
+            let integer = ["1", "-5", "9000000000000000000", "null"][random.random_range(0..4)];
+            format!("{key} {text} {decimal} {float} {integer}")
+        };
+        let make = || Aggregate::new(&plan, true).expect("an aggregate");
+        check(seed, make, &[columns], row, kind, |bags| aggregated_values(&bags[0], &small));
+    }
+}
+
+#[test]
+fn distinct_agrees_with_computing_anew() {
+    let columns = "k:int t:text f:float";
+    for seed in 0..20 {
+        let kind = if seed % 4 == 3 { Kind::AppendOnly } else { Kind::Changing };
+        let plan = plan::Distinct { input: Box::new(get(columns, kind.properties())) };
+        let row = |random: &mut StdRng| {
+            let text = ["a", "b", "a-text-that-is-not-short-at-all", "null"][random.random_range(0..4)];
+            format!("{} {text} {}", random.random_range(0..4), ["1.5", "NaN", "null"][random.random_range(0..3)])
+        };
+        let make = || Distinct::new(&plan).expect("a distinct");
+        check(seed, make, &[columns], row, kind, |bags| bags[0].keys().map(|row| (row.clone(), 1)).collect());
     }
 }
 
