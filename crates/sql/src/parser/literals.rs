@@ -11,6 +11,9 @@ use crate::literal_rows::{Cell, LiteralRows};
 /// More digits are no `numeric` of ours.
 const DIGITS_MAX: usize = 38;
 
+/// Postgres' bound on parameters; what passes it is refused elsewhere.
+const PARAMETERS_MAX: u32 = 65_535;
+
 /// Types that may stand before a text.
 const TYPES_BEFORE: [&str; 4] = ["date", "timestamp", "timestamptz", "time"];
 
@@ -135,7 +138,7 @@ impl<'a> Scanner<'a> {
             b'$' => {
                 self.at += 1;
                 let digits = self.digits();
-                let number = digits.parse().ok().filter(|number| *number > 0)?;
+                let number = digits.parse().ok().filter(|number| (1..=PARAMETERS_MAX).contains(number))?;
                 self.ends().then_some(Cell::Parameter(number))
             }
             _ => {
@@ -228,7 +231,7 @@ impl<'a> Scanner<'a> {
                 b'(' => depth += 1,
                 b')' | b',' if depth == 0 => break,
                 b')' => depth -= 1,
-                byte if byte.is_ascii_alphanumeric() || b"_ ,[]".contains(&byte) => {}
+                byte if byte.is_ascii_alphanumeric() || b"_ ,[]\t\r\n".contains(&byte) => {}
                 _ => return None,
             }
             self.at += 1;

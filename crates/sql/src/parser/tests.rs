@@ -211,6 +211,7 @@ fn rows_of_literals_are_what_sqlparser_reads() {
         ("$1, $23", Some("($1, $23)")),
         ("1e5, -1E-3", Some("(expression 1e5, expression -1E-3)")),
         ("123456789012345678901234567890123456789", Some("(expression 123456789012345678901234567890123456789)")),
+        ("$65536", None),
         ("1 + 1", None),
         ("now()", None),
         ("'a' 'b'", None),
