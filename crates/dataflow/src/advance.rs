@@ -47,8 +47,6 @@ impl Driver {
                     self.untidy.entry(id).or_insert(Epoch::ZERO);
                     changed.push(id);
                 }
-                self.uncounted.insert(id);
-                self.note_wish(id);
             }
         }
         changed
@@ -90,6 +88,11 @@ impl Driver {
                 dataflow.close(epoch.next().0);
             }
             self.settle(worker, group, epoch);
+            for id in group {
+                self.dataflows[id].spec.counters.stepped();
+                self.uncounted.insert(*id);
+                self.note_wish(*id);
+            }
         }
     }
 
@@ -111,7 +114,12 @@ impl Driver {
             // Of much, what is behind exchanges takes some before more comes.
             worker.step();
         }
-        dataflow.rows_sent()
+        let rows_sent = dataflow.rows_sent();
+        if dataflow.take_changed() {
+            self.uncounted.insert(id);
+            self.note_wish(id);
+        }
+        rows_sent
     }
 
     /// Steps until an epoch went through these dataflows, on all workers.

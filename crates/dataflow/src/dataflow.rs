@@ -63,6 +63,11 @@ impl Dataflow {
         self.rows_sent
     }
 
+    /// Whether the stages that the worker runs may remember something else than when this was last asked.
+    pub(crate) fn take_changed(&mut self) -> bool {
+        self.built.fronts.iter_mut().fold(false, |is_changed, front| front.stage.take_changed() || is_changed)
+    }
+
     /// Tells timely's part that nothing more comes before `time`.
     pub(crate) fn close(&mut self, time: u64) {
         self.rows_sent = 0;

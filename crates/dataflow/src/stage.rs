@@ -3,7 +3,7 @@
 //! It takes one epoch at a time, and works for one turn, then others get theirs. Whoever is last among
 //! those that have a whole batch before them works first, so that what lies between two operators is
 //! bounded; whoever is first works when nobody has, so that batches are whole where they can be. An
-//! operator that an epoch brings nothing to is not called. Knows nothing of timely, and not where
+//! operator that an epoch brings nothing to is not called, and one that remembers nothing not at the epoch's end. Knows nothing of timely, and not where
 //! changes come from and go to.
 
 use std::cell::RefCell;
@@ -30,6 +30,8 @@ pub(crate) struct Stage {
     output: Output,
     /// What has come out at the end.
     out: Vec<ChangeBatch>,
+    /// Whether an operator that remembers anything has been called since the last account.
+    is_changed: bool,
 }
 
 /// An operator in a stage.
@@ -38,6 +40,8 @@ struct Place {
     /// What it is called when it panics.
     label: Rc<str>,
     operator: SharedOperator,
+    /// See [`Operator::remembers`].
+    remembers: bool,
     /// By port.
     queues: Vec<Queue>,
     /// Who takes what it puts out, if that is in the stage.
@@ -77,7 +81,7 @@ impl Stage {
     /// One without operators.
     pub(crate) fn wire(counters: &Arc<Counters>) -> Stage {
         let (places, inputs, out) = (Vec::new(), Vec::new(), Vec::new());
-        Stage { places, inputs, counters: Arc::clone(counters), output: Output::default(), out }
+        Stage { places, inputs, counters: Arc::clone(counters), output: Output::default(), out, is_changed: true }
     }
 
     /// `operator` behind others, one for each of its ports; their inputs, in this order, are those of the whole.
@@ -105,14 +109,16 @@ impl Stage {
                 stage.places.push(place);
             }
         }
+        let remembers = operator.borrow().remembers();
         stage.places.push(Place {
             name,
             label: Rc::from(format!("{name} of {}", counters.name())),
             operator: Rc::clone(operator),
+            remembers,
             queues: std::iter::repeat_with(Queue::default).take(ports).collect(),
             reader: None,
             step: Step::Changes,
-            is_touched: true,
+            is_touched: remembers,
             is_complete: false,
             deadline_us: None,
         });
@@ -157,6 +163,11 @@ impl Stage {
         std::mem::take(&mut self.out)
     }
 
+    /// Whether what its operators remember may have changed since this was last asked.
+    pub(crate) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.is_changed)
+    }
+
     /// When the first of its operators wants to be told of the end of an epoch.
     pub(crate) fn deadline_us(&self) -> Option<i64> {
         self.places.iter().filter_map(|place| place.deadline_us).min()
@@ -173,7 +184,7 @@ impl Stage {
 
     /// Calls an operator once. Says for how many rows' work that was.
     fn work(&mut self, index: usize, moment: &Moment) -> Result<usize, Fault> {
-        let Stage { places, output, counters, .. } = self;
+        let Stage { places, output, counters, is_changed, .. } = self;
         let place = &mut places[index];
         let mut rows = 0;
         let (progress, step) = match place.step {
@@ -182,12 +193,14 @@ impl Stage {
                     panics::enter(&place.label);
                     rows = batch.len();
                     counters.taken(rows);
-                    place.is_touched = true;
+                    place.is_touched = place.remembers;
+                    *is_changed |= place.remembers;
                     (place.operator.borrow_mut().on_changes(port, moment.epoch, batch, output)?, Step::Resume)
                 }
                 None if place.is_due(moment) => {
                     panics::enter(&place.label);
                     place.is_touched = false;
+                    *is_changed = true;
                     place.deadline_us = place.deadline_us.filter(|deadline_us| *deadline_us > moment.now_us);
                     (place.operator.borrow_mut().on_epoch_complete(moment, output)?, Step::Complete)
                 }

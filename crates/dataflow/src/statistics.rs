@@ -15,6 +15,8 @@ pub(crate) struct Counters {
     name: String,
     /// Changes that the operators took, each as often as an operator took it.
     taken: AtomicU64,
+    /// Epochs that timely took through it, each counted by each worker.
+    stepped: AtomicU64,
     /// Rows that scans have gone through.
     scanned: AtomicU64,
     /// Row errors that stand: came and not taken back.
@@ -34,6 +36,7 @@ impl Counters {
             errors_seen: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             taken: AtomicU64::new(0),
+            stepped: AtomicU64::new(0),
             scanned: AtomicU64::new(0),
             state_rows: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
         }
@@ -77,6 +80,11 @@ impl Counters {
         self.taken.fetch_add(changes as u64, Ordering::Relaxed);
     }
 
+    /// Counts an epoch that timely took through its dataflow.
+    pub(crate) fn stepped(&self) {
+        self.stepped.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts rows that a scan went through, whether it saw them or not.
     pub(crate) fn scanned(&self, rows: usize) {
         self.scanned.fetch_add(rows as u64, Ordering::Relaxed);
@@ -93,6 +101,7 @@ impl Counters {
             errors: self.errors(),
             sent: self.sent.load(Ordering::Relaxed),
             taken: self.taken.load(Ordering::Relaxed),
+            stepped: self.stepped.load(Ordering::Relaxed),
             scanned: self.scanned.load(Ordering::Relaxed),
             state_rows: self.state_rows.iter().map(|rows| rows.load(Ordering::Relaxed)).sum(),
         }
@@ -121,6 +130,9 @@ pub struct RelationStatistics {
     pub sent: u64,
     /// Changes that its operators took, each as often as an operator took it: the work of its epochs.
     pub taken: u64,
+    /// Epochs in which rows reached an exchange of its dataflow, so that all workers had to take part:
+    /// each counted by each worker.
+    pub stepped: u64,
     /// Rows that scans of it went through, by queries and by whatever was built over it.
     pub scanned: u64,
     /// Rows, groups and values that its operators remember, apart from its own storage.

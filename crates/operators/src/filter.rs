@@ -34,6 +34,10 @@ impl Operator for Filter {
         self.resume(output)
     }
 
+    fn remembers(&self) -> bool {
+        false
+    }
+
     fn on_epoch_complete(&mut self, _moment: &Moment, _output: &mut Output) -> Result<Progress, Fault> {
         Ok(Progress::Done)
     }

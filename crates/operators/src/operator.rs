@@ -69,6 +69,11 @@ pub trait Operator {
         Ok(Progress::Done)
     }
 
+    /// Whether it keeps anything between calls. One that does not is not told of the end of an epoch.
+    fn remembers(&self) -> bool {
+        true
+    }
+
     /// Writes what changed since the last call (or ever): called between epochs.
     ///
     /// # Errors

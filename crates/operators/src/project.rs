@@ -44,6 +44,10 @@ impl Operator for Project {
         self.resume(output)
     }
 
+    fn remembers(&self) -> bool {
+        false
+    }
+
     fn on_epoch_complete(&mut self, _moment: &Moment, _output: &mut Output) -> Result<Progress, Fault> {
         Ok(Progress::Done)
     }

@@ -31,6 +31,10 @@ impl Operator for Union {
         Ok(Progress::Done)
     }
 
+    fn remembers(&self) -> bool {
+        false
+    }
+
     fn on_epoch_complete(&mut self, _moment: &Moment, _output: &mut Output) -> Result<Progress, Fault> {
         Ok(Progress::Done)
     }

@@ -133,3 +133,44 @@ async fn the_same_changes_cost_the_same_however_many_rows_there_are() {
     }
     assert!(growing.is_empty(), "with {SIZES:?} rows:\n{}", growing.join("\n"));
 }
+
+/// What each relation's dataflow did, in the order in which they were made.
+fn done(engine: &Engine) -> Vec<(u64, u64)> {
+    let mut relations = engine.runtime().statistics().relations;
+    relations.sort_by_key(|relation| relation.id);
+    relations.iter().map(|relation| (relation.taken, relation.stepped)).collect()
+}
+
+#[tokio::test]
+async fn an_epoch_costs_a_view_nothing_that_it_does_not_reach() {
+    let config = Config { workers: 2, memory_bytes: 1 << 30, data_dir: None };
+    let engine = Engine::start(config).expect("an engine starts");
+    let session = engine.connect("dev", "dev").expect("there is a database dev");
+    let mut database = Database { engine, session };
+    for sql in [
+        "CREATE TABLE events (id INT PRIMARY KEY, k INT, v INT)",
+        "CREATE TABLE others (id INT PRIMARY KEY, k INT)",
+        "CREATE MATERIALIZED VIEW one AS SELECT k, count(*) AS n FROM events WHERE k = 1 GROUP BY k",
+        "CREATE MATERIALIZED VIEW above AS SELECT n, count(*) AS c FROM one GROUP BY n",
+        "CREATE MATERIALIZED VIEW joined AS SELECT e.id, o.k FROM events e JOIN others o ON e.k = o.id WHERE e.v > 10",
+        "CREATE MATERIALIZED VIEW elsewhere AS SELECT k, count(*) AS n FROM others GROUP BY k",
+        "INSERT INTO events VALUES (1, 1, 1)",
+        "INSERT INTO others VALUES (1, 1)",
+    ] {
+        database.run(sql).await;
+    }
+    let work = async |database: &mut Database, sql: &str| {
+        let before = done(&database.engine);
+        database.run(sql).await;
+        let after = done(&database.engine);
+        before.iter().zip(after).map(|(before, after)| (after.0 - before.0, after.1 - before.1)).collect::<Vec<_>>()
+    };
+    // The filters of two views look at the row, and that is all.
+    let passing = work(&mut database, "INSERT INTO events VALUES (2, 2, 2)").await;
+    assert_eq!(passing, [(0, 0), (0, 0), (1, 0), (0, 0), (1, 0), (0, 0)]);
+    // One view changes, and the one above it; both workers take part in both.
+    let changing = work(&mut database, "INSERT INTO events VALUES (3, 1, 3)").await;
+    let steps = changing.iter().map(|(_, stepped)| *stepped).collect::<Vec<_>>();
+    assert_eq!(steps, [0, 0, 2, 2, 0, 0], "{changing:?}");
+    database.engine.shutdown();
+}

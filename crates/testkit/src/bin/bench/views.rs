@@ -49,9 +49,8 @@ pub async fn run(views: usize, workers: usize, inserts: usize) -> Result<()> {
         let mut subscribers = Vec::new();
         for view in 0..SUBSCRIPTIONS.min(views) {
             let subscriber = server.connect().await?;
-            let begin = format!("BEGIN; DECLARE c CURSOR FOR SUBSCRIBE v{view}; FETCH ALL c WITH (timeout = '0s')");
-            subscriber.batch_execute(&begin).await?;
-            subscribers.push(subscriber);
+            let waiting = subscriber.simple_query_raw(&format!("SUBSCRIBE TO v{view} WITH (SNAPSHOT = false)")).await?;
+            subscribers.push((subscriber, waiting));
         }
         let before = process::cpu(server.process_id()).unwrap_or_default();
         tokio::time::sleep(IDLE).await;
