@@ -99,7 +99,7 @@ impl Session {
     /// # Errors
     /// As `parse`; 57014 if it was cancelled or took too long, and 25P04.
     pub async fn read(&mut self, sql: &str) -> Result<Vec<Arc<Parsed>>, Error> {
-        if sql.len() <= SHORT_TEXT {
+        if sql.len() <= SHORT_TEXT && sql::is_read_quickly(sql) {
             return self.parse(sql);
         }
         let mut cancelled = self.canceller.begin(self.deadlines());

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use sqlparser::ast::{self, Expr, SelectItem, SetExpr};
 
 use crate::literals;
+use crate::series;
 
 /// Starts what is not shown of a name. No client can type it by accident.
 const MARK: char = '\u{1}';
@@ -59,6 +60,7 @@ fn name_body(body: &mut SetExpr, outermost: bool) -> Vec<(String, String)> {
 }
 
 fn name_select(select: &mut ast::Select, outermost: bool) -> Vec<(String, String)> {
+    series::from_select_list(select);
     for table in &mut select.from {
         name_derived(&mut table.relation);
         for join in &mut table.joins {
@@ -78,7 +80,7 @@ fn name_select(select: &mut ast::Select, outermost: bool) -> Vec<(String, String
             SelectItem::UnnamedExpr(expression) => expression,
             SelectItem::ExprWithAlias { alias, expr } => {
                 literals::type_integer(expr);
-                unnest_series(expr);
+                series::unnest(expr);
                 let name = fold(alias);
                 if !used.insert(name.clone()) && outermost {
                     *alias = ast::Ident::with_quote('"', format!("{name}{MARK}{place}"));
@@ -90,7 +92,7 @@ fn name_select(select: &mut ast::Select, outermost: bool) -> Vec<(String, String
         let is_column = matches!(expression, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
         let name = name_of(expression).unwrap_or_else(|| "?column?".to_owned());
         literals::type_integer(expression);
-        unnest_series(expression);
+        series::unnest(expression);
         let is_new = used.insert(name.clone());
         if is_column && is_new && !(has_wildcard && outermost) {
             continue;
@@ -108,23 +110,6 @@ fn name_select(select: &mut ast::Select, outermost: bool) -> Vec<(String, String
         *item = SelectItem::ExprWithAlias { expr: expression.clone(), alias: ast::Ident::with_quote('"', alias) };
     }
     given
-}
-
-/// `SELECT generate_series(1, 3)` is three rows in Postgres, and an array in DataFusion.
-fn unnest_series(expression: &mut Expr) {
-    let Expr::Function(series) = expression else { return };
-    if !series.name.to_string().eq_ignore_ascii_case("generate_series") {
-        return;
-    }
-    let argument = ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(Expr::Function(series.clone())));
-    let mut unnest = series.clone();
-    unnest.name = ast::ObjectName::from(vec![ast::Ident::new("unnest")]);
-    unnest.args = ast::FunctionArguments::List(ast::FunctionArgumentList {
-        duplicate_treatment: None,
-        args: vec![argument],
-        clauses: vec![],
-    });
-    *expression = Expr::Function(unnest);
 }
 
 fn name_derived(factor: &mut ast::TableFactor) {

@@ -1,5 +1,7 @@
 //! `search_path`: a list of schemas, and what cannot be named without one where `public` is not among them.
 
+use std::ops::ControlFlow;
+
 use datafusion::sql::sqlparser::ast;
 use sql::{Name, Show, Statement};
 
@@ -44,6 +46,7 @@ pub(crate) fn check_named(statement: &Statement) -> Result<(), Error> {
                 tables.iter().try_for_each(|table| check_factor(&table.relation))
             }
         },
+        Statement::Subscribe(subscribe) => check_query(&subscribe.query),
         Statement::Explain(statement) => check_named(statement),
         _ => Ok(()),
     }
@@ -65,6 +68,19 @@ fn check_factor(factor: &ast::TableFactor) -> Result<(), Error> {
         ast::TableFactor::Table { name, .. } => check_table(name),
         _ => Ok(()),
     }
+}
+
+/// A query that becomes a view, in which `public` is always searched.
+fn check_query(query: &ast::Query) -> Result<(), Error> {
+    let with = query.with.iter().flat_map(|with| &with.cte_tables);
+    let own: Vec<String> = with.map(|cte| crate::bind::fold(&cte.alias.name)).collect();
+    let unnamed = ast::visit_relations(query, |name| match name.0.as_slice() {
+        [ast::ObjectNamePart::Identifier(single)] if own.contains(&crate::bind::fold(single)) => {
+            ControlFlow::Continue(())
+        }
+        _ => check_table(name).map_or_else(ControlFlow::Break, ControlFlow::Continue),
+    });
+    unnamed.break_value().map_or(Ok(()), Err)
 }
 
 fn check_table(name: &ast::ObjectName) -> Result<(), Error> {

@@ -42,7 +42,7 @@ pub(crate) fn all() -> Vec<Arc<ScalarUDF>> {
         .chain(rounding::ALL)
         .chain(lengthened::ALL);
     functions.extend(plain.map(plain::PlainFunction::udf));
-    functions.extend([array_of_rows::udf(), arrays::length(), random_uuid::udf()]);
+    functions.extend([series::array(), array_of_rows::udf(), arrays::length(), random_uuid::udf()]);
     functions.push(Arc::new(datafusion::functions::math::signum().as_ref().clone().with_aliases(["sign"])));
     functions
 }

@@ -8,7 +8,7 @@ use dataflow::{Restoring, Runtime};
 use plan::RelationId;
 use sql::{CreateView, ObjectKind, PgType};
 
-use crate::bind::ParameterTypes;
+use crate::bind::{Binder, ParameterTypes};
 use crate::catalog::{CatalogSnapshot, Change, Entry, Object, kind_name};
 use crate::read::Reader;
 use crate::session::Session;
@@ -103,14 +103,23 @@ async fn plain(
 
 /// A plain view's columns, and what its query names.
 async fn columns_of(session: &Session, view: &CreateView, reader: Reader) -> Result<(SchemaRef, BTreeSet<u32>), Error> {
-    let bound = session.binder.bind(&view.query, &Arc::new(reader), vec![]).await?;
+    let (binder, view) = (session.binder.clone(), view.clone());
+    session.on_pool(async move { bound_columns(&binder, &view, reader).await }).await
+}
+
+async fn bound_columns(
+    binder: &Binder,
+    view: &CreateView,
+    reader: Reader,
+) -> Result<(SchemaRef, BTreeSet<u32>), Error> {
+    let bound = binder.bind(&view.query, &Arc::new(reader), vec![]).await?;
     let mut parameters = ParameterTypes::default();
     parameters.infer(&bound.plan)?;
     if !parameters.fields().is_empty() {
         return Err(Error::new(SqlState::UNDEFINED_PARAMETER, "there is no parameter $1"));
     }
     let plan = sql::name_columns(bound.plan, &view.columns)?;
-    let plan = sql::analyse(plan, session.binder.state())?;
+    let plan = sql::analyse(plan, binder.state())?;
     let mut fields = Vec::with_capacity(plan.schema().fields().len());
     for field in plan.schema().fields() {
         fields.push(sql::types::canonical(field).ok_or_else(|| {

@@ -172,3 +172,40 @@ fn outcome(tag: Tag, rows: usize, returning: Option<(SchemaRef, Vec<RecordBatch>
 pub(crate) fn not_empty(batches: Vec<RecordBatch>) -> Vec<RecordBatch> {
     batches.into_iter().filter(|batch| batch.num_rows() > 0).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, Engine};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_small_insert_is_planned_once() {
+        let engine = Engine::start(Config { workers: 1, memory_bytes: 1 << 30, data_dir: None }).expect("threads");
+        let mut session = engine.connect("someone", "dev").expect("the database is there");
+        let one = |session: &Session, sql: &str| session.parse(sql).expect("valid").swap_remove(0);
+        let create =
+            "CREATE TABLE t (a bigint PRIMARY KEY, b date, c numeric(10, 2) DEFAULT 7, d timestamptz DEFAULT now())";
+        let create = one(&session, create);
+        session.execute(&create, &[]).await.expect("a table");
+        let rows = |session: &mut Session, sql: &str| {
+            let (parsed, reader) = (one(session, sql), session.reader());
+            let computed = at_hand(session, &parsed, &reader, &[]).expect("nothing wrong");
+            (parsed, computed.map(|computed| computed.rows))
+        };
+        let (first, planned) = rows(&mut session, "INSERT INTO t VALUES (1, '2024-01-02', 1.5, NULL)");
+        assert_eq!(planned, None);
+        session.execute(&first, &[]).await.expect("a row");
+        for (sql, expected) in [
+            ("INSERT INTO t VALUES (2, '2024-01-03', 22.5, NULL)", Some(1)),
+            ("INSERT INTO t VALUES (2, '2024-01-03', 2.5, NULL), (3, '2024-01-04', -0.5, NULL)", Some(2)),
+            // Another form, another time, an error, and what is more than rows.
+            ("INSERT INTO t VALUES (2, '2024-01-03', 2.25, NULL)", None),
+            ("INSERT INTO t (a, b, c) VALUES (2, '2024-01-03', 2.5)", None),
+            ("INSERT INTO t VALUES (2, 'no date', 2.5, NULL)", None),
+            ("INSERT INTO t VALUES (2, '2024-01-03', 2.5, NULL) RETURNING a", None),
+        ] {
+            assert_eq!(rows(&mut session, sql).1, expected, "{sql}");
+        }
+        engine.shutdown();
+    }
+}
