@@ -65,7 +65,11 @@ impl Dataflow {
 
     /// Whether the stages that the worker runs may remember something else than when this was last asked.
     pub(crate) fn take_changed(&mut self) -> bool {
-        self.built.fronts.iter_mut().fold(false, |is_changed, front| front.stage.take_changed() || is_changed)
+        let mut is_changed = false;
+        for front in &mut self.built.fronts {
+            is_changed |= front.stage.take_changed();
+        }
+        is_changed
     }
 
     /// Tells timely's part that nothing more comes before `time`.
