@@ -137,7 +137,7 @@ impl Checkpoint {
     pub fn open(cursor: Arc<dyn CheckpointCursor>) -> Result<Option<Checkpoint>, Error> {
         let number = |key: &[u8], what| -> Result<Option<u64>, Error> {
             let value = cursor.get(key)?.map(Value::into_bytes).transpose()?;
-            Ok(value.map(|value| value.try_into().map(u64::from_be_bytes).map_err(|_| damaged(what))).transpose()?)
+            value.map(|value| value.try_into().map(u64::from_be_bytes).map_err(|_| damaged(what))).transpose()
         };
         let Some(epoch) = number(EPOCH, "the epoch")? else {
             return Ok(None);
