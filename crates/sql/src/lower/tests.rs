@@ -8,7 +8,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::TableReference;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::prelude::SessionContext;
-use plan::{Properties, RelationId};
+use plan::{Node, Properties, RelationId};
 
 use super::{RelationInfo, Relations, check_deterministic, lower, optimise_for_view};
 use crate::golden;
@@ -54,7 +54,7 @@ fn declared() -> (SessionContext, Declared) {
     (context, Declared(relations))
 }
 
-async fn plan_of(sql: &str, context: &SessionContext, relations: &Declared) -> Result<String, Error> {
+async fn node_of(sql: &str, context: &SessionContext, relations: &Declared) -> Result<Node, Error> {
     let parsed = parse(sql)?.remove(0);
     let Statement::Query(query) = parsed.statement else { panic!("only queries") };
     let state = context.state();
@@ -62,7 +62,11 @@ async fn plan_of(sql: &str, context: &SessionContext, relations: &Declared) -> R
     check_deterministic(&plan)?;
     let plan = name_columns(plan, &[])?;
     let plan = optimise_for_view(plan, &state)?;
-    let node = lower(&plan, &state, relations)?;
+    lower(&plan, &state, relations)
+}
+
+async fn plan_of(sql: &str, context: &SessionContext, relations: &Declared) -> Result<String, Error> {
+    let node = node_of(sql, context, relations).await?;
     let mut text = plan::explain(&node).join("\n");
     let columns = node.schema().fields().iter().map(|field| {
         let pg_type = types::PgType::from_field(field).map_or("?".to_owned(), |pg_type| pg_type.name());
@@ -83,5 +87,20 @@ fn plans() {
                 Err(error) => format!("error: {error}"),
             }
         });
+    }
+}
+
+/// A function that is wrong about its own nulls must not contradict the columns that it fills.
+#[test]
+fn only_columns_and_literals_are_believed_to_have_no_nulls() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let (context, relations) = declared();
+    for sql in [
+        "SELECT id, 7 AS seven, id + 1 AS next FROM t",
+        "SELECT id, seven, next FROM (SELECT id, 7 AS seven, id + 1 AS next FROM t) AS s GROUP BY id, seven, next",
+    ] {
+        let node = runtime.block_on(node_of(sql, &context, &relations)).expect("a plan");
+        let nullable = node.schema().fields().iter().map(|field| field.is_nullable()).collect::<Vec<_>>();
+        assert_eq!(nullable, [false, false, true], "{sql}");
     }
 }
