@@ -11,20 +11,19 @@ use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use changes::{Bounds, KeyHasher, virtual_node};
 
+use crate::table::{Slot, TOUCHED, Table};
 use crate::{Error, work};
 
 mod keys;
 mod numbers;
 mod pages;
 mod source;
-mod table;
 
 pub use pages::{Pages, Room};
 
-use keys::{Encoded, Format, Key};
+use keys::{Encoded, Format, Key, Short};
 use numbers::Numbers;
 use source::Source;
-use table::{NO_GROUP, Table};
 
 /// Maps keys of one or more columns (or of none) to small numbers.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ pub struct Groups {
     types: Vec<DataType>,
     hasher: KeyHasher,
     format: Format,
-    table: Table,
+    table: Table<Found>,
     numbers: Numbers,
     /// The group of the null key, where keys are compared by hash alone, or of the key without columns.
     single: u32,
@@ -44,10 +43,34 @@ pub struct Groups {
     /// The batch's hashes and keys; kept for their memory.
     hashes: Vec<u64>,
     encoded: Encoded,
+    short: Vec<Short>,
 }
 
+/// No group has this number.
+const NO_GROUP: u32 = u32::MAX;
 /// Look-ups that are under way together.
 const BLOCK_ROWS: usize = 512;
+
+/// Where a hash leads. A group whose hash agrees in its lower half is very likely the right one.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    low_hash: u32,
+    group: u32,
+}
+
+impl Slot for Found {
+    const EMPTY: Found = Found { low_hash: 0, group: NO_GROUP };
+
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        self.group == NO_GROUP
+    }
+
+    #[inline(always)]
+    fn low_hash(&self) -> u32 {
+        self.low_hash
+    }
+}
 
 #[derive(Debug, Default)]
 struct Entry {
@@ -73,6 +96,7 @@ impl Groups {
             rooms: Vec::new(),
             hashes: Vec::new(),
             encoded: Encoded::default(),
+            short: Vec::new(),
         })
     }
 
@@ -125,20 +149,19 @@ impl Groups {
         let is_exact = self.hasher.is_exact();
         let nulls = source.columns[0].nulls.as_ref().filter(|_| is_exact);
         let is_single = |row: usize| nulls.is_some_and(|nulls| nulls.is_null(row));
-        let mut encoded = std::mem::take(&mut self.encoded);
-        let (mut equal, mut missed) = (Vec::new(), Vec::new());
+        let (mut encoded, mut short) = (std::mem::take(&mut self.encoded), std::mem::take(&mut self.short));
+        let mut missed = Vec::new();
         for start in (0..hashes.len()).step_by(BLOCK_ROWS) {
             let rows = start..hashes.len().min(start + BLOCK_ROWS);
-            self.table.guess(&hashes[rows.clone()], groups);
+            self.guess(&hashes[rows.clone()], groups);
             missed.clear();
             if is_exact {
                 let has_hash = |row: usize| groups[row] != NO_GROUP && self.entries[groups[row]].hash == hashes[row];
                 missed.extend(rows.filter(|&row| !has_hash(row) || is_single(row)));
             } else {
-                let key = |&group: &u32| if group == NO_GROUP { [].as_slice() } else { self.key(group) };
-                let keys = groups[rows.clone()].iter().map(key).collect::<Vec<_>>();
-                source.compare(rows.clone(), &keys, &mut equal);
-                missed.extend(rows.zip(&equal).filter(|(_, equal)| !**equal).map(|(row, _)| row));
+                source.encode_short(rows.clone(), &mut short);
+                let has_key = |row: usize, key: &Short| groups[row] != NO_GROUP && self.entries[groups[row]].key == *key;
+                missed.extend(rows.zip(&short).filter(|(row, key)| !has_key(*row, key)).map(|(row, _)| row));
             }
             if missed.is_empty() {
                 continue;
@@ -146,18 +169,29 @@ impl Groups {
             source.encode(&missed, &mut encoded);
             for (place, &row) in missed.iter().enumerate() {
                 let (hash, key) = (hashes[row], encoded.get(place));
-                let is_equal = |group: u32| {
-                    let entry = &self.entries[group];
+                let is_equal = |found: &Found| {
+                    let entry = &self.entries[found.group];
                     entry.hash == hash && (is_exact || entry.key.bytes() == key)
                 };
                 groups[row] = if is_single(row) {
                     self.of_single(key)
                 } else {
-                    self.table.get(hash, is_equal).unwrap_or_else(|| self.add(hash, key))
+                    let found = self.table.find(hash, is_equal).map(|found| found.group);
+                    found.unwrap_or_else(|| self.add(hash, key))
                 };
             }
         }
-        self.encoded = encoded;
+        (self.encoded, self.short) = (encoded, short);
+    }
+
+    /// Appends a group for each hash that is the right one if there is no other of nearly the same hash, or
+    /// [`NO_GROUP`] where there is none.
+    fn guess(&self, hashes: &[u64], groups: &mut Vec<u32>) {
+        let guess = |&hash: &u64| self.table.find(hash, |_| true).map_or(NO_GROUP, |found| found.group);
+        for hashes in hashes.chunks(TOUCHED) {
+            self.table.touch(hashes);
+            groups.extend(hashes.iter().map(guess));
+        }
     }
 
     /// The group of the one key that is not in the table.
@@ -170,7 +204,8 @@ impl Groups {
 
     fn add(&mut self, hash: u64, key: &[u8]) -> u32 {
         let group = self.number(hash, key);
-        self.table.insert(hash, group, |group| self.entries[group].hash);
+        let found = Found { low_hash: hash as u32, group };
+        self.table.insert(hash, found, |found| self.entries[found.group].hash);
         group
     }
 
@@ -257,7 +292,7 @@ impl Groups {
             if group == self.single {
                 self.single = NO_GROUP;
             } else {
-                self.table.remove(entry.hash, group);
+                self.table.remove(entry.hash, |found| found.group == group);
             }
             let room = self.numbers.give_back(group);
             self.set_room(room);

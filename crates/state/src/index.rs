@@ -6,10 +6,8 @@
 //! by the hash's virtual node, so that it grows and shrinks one small part at a time. The index
 //! stores hashes, not keys: its owner verifies candidates unless the hash is exact.
 
-use changes::{VIRTUAL_NODES, virtual_node};
-use hashbrown::HashTable;
-
 use crate::RowId;
+use crate::table::{Slot, TOUCHED, Table};
 
 mod links;
 mod ordered;
@@ -17,27 +15,12 @@ mod ordered;
 use links::{Link, Links, NONE, Neighbours};
 pub(crate) use ordered::OrderedIndex;
 
-/// Hashes in an index that is not split.
-const FEW_HASHES_MAX: usize = 4096;
-/// Tables of fewer places never shrink.
-const SHRUNK_CAPACITY_MIN: usize = 64;
-
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Index {
-    tables: Tables,
+    table: Table<Head>,
     chains: Chains,
     rows: usize,
-    hashes: usize,
-    /// Bytes that the tables take.
-    table_bytes: usize,
-}
-
-#[derive(Debug)]
-enum Tables {
-    Few(HashTable<Head>),
-    /// By virtual node.
-    Many(Box<[HashTable<Head>]>),
 }
 
 /// The rows after the first of each chain.
@@ -60,6 +43,20 @@ struct Head {
 /// the row's id, and one more if it has a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(u64);
+
+impl Slot for Head {
+    const EMPTY: Head = Head { hash: 0, place: Place::NO_LINK };
+
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        self.place == Place::NO_LINK
+    }
+
+    #[inline(always)]
+    fn low_hash(&self) -> u32 {
+        self.hash as u32
+    }
+}
 
 impl Link for Place {
     const NO_LINK: Place = Place(u64::MAX);
@@ -96,7 +93,7 @@ impl Index {
     }
 
     fn new(chains: Chains) -> Index {
-        Index { tables: Tables::Few(HashTable::new()), chains, rows: 0, hashes: 0, table_bytes: 0 }
+        Index { table: Table::default(), chains, rows: 0 }
     }
 
     /// How many rows are indexed.
@@ -110,20 +107,25 @@ impl Index {
             Chains::Kept(links) => links.bytes(),
             Chains::Removable(links) => links.bytes(),
         };
-        self.table_bytes + links
+        self.table.bytes() + links
     }
 
     /// Adds rows, the first of which has the id `first`, each in front of its chain.
     pub(crate) fn insert_all(&mut self, hashes: &[u64], first: RowId) {
-        hashes.iter().zip(first..).for_each(|(&hash, row)| self.insert(hash, row));
+        let mut rows = first..;
+        for hashes in hashes.chunks(TOUCHED) {
+            self.table.touch(hashes);
+            hashes.iter().zip(rows.by_ref()).for_each(|(&hash, row)| self.insert(hash, row));
+        }
     }
 
     /// Adds a row in front of its chain.
     #[inline]
     pub(crate) fn insert(&mut self, hash: u64, row: RowId) {
         self.rows += 1;
-        let Some(head) = self.tables.of_mut(hash).find_mut(hash, |head| head.hash == hash) else {
-            self.insert_first(hash, row);
+        let Some(head) = self.table.find_mut(hash, |head| head.hash == hash) else {
+            let head = Head { hash, place: Place::new(row, false) };
+            self.table.insert(hash, head, |head| head.hash);
             return;
         };
         let first = std::mem::replace(&mut head.place, Place::new(row, true));
@@ -140,56 +142,33 @@ impl Index {
         }
     }
 
-    /// Adds a row whose hash is new.
-    fn insert_first(&mut self, hash: u64, row: RowId) {
-        let table = self.tables.of_mut(hash);
-        if table.len() == table.capacity() {
-            let before = table.allocation_size();
-            table.reserve(1, |head| head.hash);
-            self.table_bytes = self.table_bytes + table.allocation_size() - before;
-        }
-        table.insert_unique(hash, Head { hash, place: Place::new(row, false) }, |head| head.hash);
-        self.hashes += 1;
-        if self.hashes > FEW_HASHES_MAX {
-            self.split();
-        }
-    }
-
     /// Takes a row out of its chain. It must be in it.
     pub(crate) fn remove(&mut self, hash: u64, row: RowId) {
         let Chains::Removable(links) = &mut self.chains else {
             unreachable!("rows that are only added are not removed");
         };
-        let table = self.tables.of_mut(hash);
-        let head = table.find_entry(hash, |head| head.hash == hash);
-        let mut head = head.expect("a row that is removed was indexed");
+        let head = self.table.find_mut(hash, |head| head.hash == hash);
+        let head = head.expect("a row that is removed was indexed");
         self.rows -= 1;
-        if head.get().place.is_linked() {
+        if head.place.is_linked() {
             let Neighbours { next, previous } = links.take(row);
             if next != NONE {
                 links.get_mut(next).previous = previous;
             }
             if previous == NONE {
-                head.get_mut().place = Place::new(next, true);
+                head.place = Place::new(next, true);
             } else {
                 links.get_mut(previous).next = next;
             }
-            let first = head.get().place.row();
+            let first = head.place.row();
             if links.get(first).next == NONE {
                 links.take(first);
-                head.get_mut().place = Place::new(first, false);
+                head.place = Place::new(first, false);
             }
             return;
         }
-        debug_assert_eq!(head.get().place.row(), row, "the only row of its hash");
-        head.remove();
-        self.hashes -= 1;
-        let capacity = table.capacity();
-        if capacity > SHRUNK_CAPACITY_MIN && table.len() < capacity / 8 {
-            let before = table.allocation_size();
-            table.shrink_to(2 * table.len(), |head| head.hash);
-            self.table_bytes = self.table_bytes + table.allocation_size() - before;
-        }
+        debug_assert_eq!(head.place.row(), row, "the only row of its hash");
+        self.table.remove(hash, |head| head.hash == hash);
         if self.rows == 0 {
             *self = Index::default();
         }
@@ -198,7 +177,20 @@ impl Index {
     /// The first row of a hash's chain.
     #[inline]
     pub(crate) fn head(&self, hash: u64) -> Option<Place> {
-        self.tables.of(hash).find(hash, |head| head.hash == hash).map(|head| head.place)
+        self.table.find(hash, |head| head.hash == hash).map(|head| head.place)
+    }
+
+    /// Calls `take` with the place among `hashes` and the first row of each that has rows.
+    pub(crate) fn heads(&self, hashes: &[u64], mut take: impl FnMut(u32, Place)) {
+        let mut places = 0u32..;
+        for hashes in hashes.chunks(TOUCHED) {
+            self.table.touch(hashes);
+            for (&hash, place) in hashes.iter().zip(places.by_ref()) {
+                if let Some(head) = self.head(hash) {
+                    take(place, head);
+                }
+            }
+        }
     }
 
     /// The row after `place` in its chain.
@@ -220,36 +212,6 @@ impl Index {
     #[inline]
     pub(crate) fn chain(&self, hash: u64) -> impl Iterator<Item = RowId> + '_ {
         std::iter::successors(self.head(hash), |&place| self.after(place)).map(Place::row)
-    }
-
-    fn split(&mut self) {
-        let Tables::Few(few) = &mut self.tables else {
-            return;
-        };
-        let mut many = (0..VIRTUAL_NODES).map(|_| HashTable::new()).collect::<Box<[_]>>();
-        for head in few.drain() {
-            many[usize::from(virtual_node(head.hash))].insert_unique(head.hash, head, |head| head.hash);
-        }
-        self.table_bytes = size_of_val(&*many) + many.iter().map(HashTable::allocation_size).sum::<usize>();
-        self.tables = Tables::Many(many);
-    }
-}
-
-impl Tables {
-    #[inline]
-    fn of(&self, hash: u64) -> &HashTable<Head> {
-        match self {
-            Tables::Few(table) => table,
-            Tables::Many(tables) => &tables[usize::from(virtual_node(hash))],
-        }
-    }
-
-    #[inline]
-    fn of_mut(&mut self, hash: u64) -> &mut HashTable<Head> {
-        match self {
-            Tables::Few(table) => table,
-            Tables::Many(tables) => &mut tables[usize::from(virtual_node(hash))],
-        }
     }
 }
 

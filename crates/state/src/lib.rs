@@ -13,6 +13,7 @@ mod index;
 mod memory;
 mod rows;
 mod shared;
+mod table;
 mod version;
 mod work;
 

@@ -29,7 +29,7 @@ pub(crate) fn rows(count: usize) {
     let _ = count;
 }
 
-/// Groups were looked up, moved or forgotten.
+/// Groups, or hashes of an index, were looked up, moved or forgotten.
 #[inline]
 pub(crate) fn groups(count: usize) {
     #[cfg(test)]

@@ -17,18 +17,47 @@ use super::source::{Source, Values};
 use crate::Error;
 
 /// Keys up to so many bytes lie where they are listed.
-const SHORT_BYTES_MAX: usize = 22;
+pub(super) const SHORT_BYTES_MAX: usize = 22;
 
 /// One key's bytes.
 #[derive(Debug)]
 pub(super) enum Key {
-    Short { length: u8, bytes: [u8; SHORT_BYTES_MAX] },
+    Short(Short),
     Long(Box<[u8]>),
+}
+
+/// The bytes of a key that has few, or of one that has too many: then it is like no other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Short {
+    pub(super) length: u8,
+    /// Zeros from the length on.
+    pub(super) bytes: [u8; SHORT_BYTES_MAX],
+}
+
+impl Short {
+    /// The length of one that has too many bytes.
+    pub(super) const TOO_LONG: u8 = u8::MAX;
+
+    /// Makes room for more bytes; returns whether there is.
+    #[inline(always)]
+    pub(super) fn skip(&mut self, bytes: usize) -> bool {
+        let length = usize::from(self.length).saturating_add(bytes);
+        let fits = length <= SHORT_BYTES_MAX;
+        self.length = if fits { length as u8 } else { Short::TOO_LONG };
+        fits
+    }
 }
 
 impl Default for Key {
     fn default() -> Key {
-        Key::Short { length: 0, bytes: [0; SHORT_BYTES_MAX] }
+        Key::Short(Short::default())
+    }
+}
+
+impl PartialEq<Short> for Key {
+    #[inline(always)]
+    fn eq(&self, other: &Short) -> bool {
+        matches!(self, Key::Short(short) if short == other)
     }
 }
 
@@ -37,15 +66,15 @@ impl Key {
         if key.len() > SHORT_BYTES_MAX {
             return Key::Long(key.into());
         }
-        let mut bytes = [0; SHORT_BYTES_MAX];
-        bytes[..key.len()].copy_from_slice(key);
-        Key::Short { length: key.len() as u8, bytes }
+        let mut short = Short { length: key.len() as u8, bytes: [0; SHORT_BYTES_MAX] };
+        short.bytes[..key.len()].copy_from_slice(key);
+        Key::Short(short)
     }
 
     #[inline]
     pub(super) fn bytes(&self) -> &[u8] {
         match self {
-            Key::Short { length, bytes } => &bytes[..usize::from(*length)],
+            Key::Short(short) => &short.bytes[..usize::from(short.length)],
             Key::Long(bytes) => bytes,
         }
     }
@@ -53,7 +82,7 @@ impl Key {
     /// Bytes that lie elsewhere.
     pub(super) fn outside(&self) -> usize {
         match self {
-            Key::Short { .. } => 0,
+            Key::Short(_) => 0,
             Key::Long(bytes) => bytes.len(),
         }
     }
@@ -175,7 +204,7 @@ impl Format {
 pub(super) const LENGTH_BYTES: usize = size_of::<u32>();
 
 /// Takes a value and its length from the front.
-pub(super) fn split<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Error> {
+fn split<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], Error> {
     let (length, after) = rest.split_first_chunk::<LENGTH_BYTES>().ok_or_else(damaged)?;
     let (value, after) = after.split_at_checked(u32::from_le_bytes(*length) as usize).ok_or_else(damaged)?;
     *rest = after;

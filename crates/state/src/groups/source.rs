@@ -1,5 +1,4 @@
-//! Columns whose rows are keys: as bytes, or compared with bytes that are keys. For the bytes'
-//! layout see [`super::keys`].
+//! Columns whose rows are keys, as the keys' bytes. For their layout see [`super::keys`].
 
 use std::ops::Range;
 
@@ -7,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::buffer::NullBuffer;
 use arrow::row::Rows;
 
-use super::keys::{Column, Encoded, Kind, LENGTH_BYTES, split};
+use super::keys::{Column, Encoded, Kind, LENGTH_BYTES, SHORT_BYTES_MAX, Short};
 
 /// See the module.
 pub(super) struct Source<'a> {
@@ -77,46 +76,48 @@ impl Source<'_> {
         }
     }
 
-    /// Replaces `equal` by whether each of the `rows` is the one of `keys` that stands at its place.
-    /// What is no key at all is equal to none.
-    pub(super) fn compare(&self, rows: Range<usize>, keys: &[&[u8]], equal: &mut Vec<bool>) {
-        equal.clear();
-        equal.extend(keys.iter().map(|key| key.len() >= self.fixed_bytes));
-        for byte in 0..self.columns.len().div_ceil(8) {
-            let columns = &self.columns[byte * 8..self.columns.len().min(byte * 8 + 8)];
-            let has_nulls = columns.iter().any(|column| column.nulls.is_some());
-            for (place, row) in rows.clone().enumerate() {
-                let bits = if has_nulls { null_bits(columns, row) } else { 0 };
-                equal[place] &= keys[place].get(byte) == Some(&bits);
+    /// Replaces `keys` by the keys that these rows are, as far as they are short.
+    pub(super) fn encode_short(&self, rows: Range<usize>, keys: &mut Vec<Short>) {
+        keys.clear();
+        let Some(length) = u8::try_from(self.fixed_bytes).ok().filter(|_| self.fixed_bytes <= SHORT_BYTES_MAX) else {
+            keys.resize(rows.len(), Short { length: Short::TOO_LONG, ..Short::default() });
+            return;
+        };
+        keys.resize(rows.len(), Short { length, ..Short::default() });
+        for (index, column) in self.columns.iter().enumerate() {
+            if let Some(nulls) = &column.nulls {
+                let null_rows = rows.clone().enumerate().filter(|(_, row)| nulls.is_null(*row));
+                null_rows.for_each(|(place, _)| keys[place].bytes[index / 8] |= 1 << (index % 8));
             }
-        }
-        for column in &self.columns {
             column.for_each_fixed(rows.clone(), |place, offset, value| {
-                equal[place] &= keys[place].get(offset..offset + value.len()) == Some(value);
+                keys[place].bytes[offset..offset + value.len()].copy_from_slice(value);
             });
         }
-        if self.last.is_none() {
-            return;
-        }
-        let mut rests = keys.iter().map(|key| key.get(self.fixed_bytes..).unwrap_or(&[])).collect::<Vec<_>>();
         for (index, column) in self.variable() {
-            if Some(index) == self.last {
-                column.for_each_bytes(rows.clone(), |place, value| equal[place] &= rests[place] == value);
-                break;
+            if Some(index) != self.last {
+                // The length of a null is zero, and there.
+                for key in keys.iter_mut() {
+                    key.skip(LENGTH_BYTES);
+                }
             }
-            let values = rests.iter_mut().map(|rest| split(rest).unwrap_or(&[])).collect::<Vec<_>>();
-            column.for_each_bytes(rows.clone(), |place, value| equal[place] &= values[place] == value);
+            column.for_each_bytes(rows.clone(), |place, value| {
+                let key = &mut keys[place];
+                let at = usize::from(key.length);
+                if !key.skip(value.len()) {
+                    return;
+                }
+                if Some(index) != self.last {
+                    let length = value.len() as u32;
+                    key.bytes[at - LENGTH_BYTES..at].copy_from_slice(&length.to_le_bytes());
+                }
+                key.bytes[at..at + value.len()].copy_from_slice(value);
+            });
         }
     }
 
     fn variable(&self) -> impl Iterator<Item = (usize, &Values<'_>)> {
         self.columns.iter().enumerate().filter(|(_, column)| column.is_variable())
     }
-}
-
-fn null_bits(columns: &[Values<'_>], row: usize) -> u8 {
-    let is_null = |column: &Values<'_>| column.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
-    columns.iter().enumerate().map(|(index, column)| u8::from(is_null(column)) << index).sum()
 }
 
 impl Values<'_> {

@@ -41,15 +41,16 @@ impl Rows {
         let nulls = nulls_of(&keys, &key.not_null);
         let indexes = self.index.read();
         let index = indexes.of(lookup);
-        let head = |(row, hash): (u32, &u64)| {
-            let is_null = nulls.as_ref().is_some_and(|nulls| nulls.is_null(row as usize));
-            if is_null { None } else { Some((row, index.head(*hash)?)) }
-        };
-        let heads = match index.len() {
-            0 => Vec::new(),
+        let mut heads = Vec::new();
+        if index.len() > 0 {
             // First all heads, then all chains: the look-ups do not wait for one another.
-            _ => (0u32..).zip(&hashes).filter_map(head).collect::<Vec<_>>(),
-        };
+            heads.reserve(rows);
+            index.heads(&hashes, |row, first| {
+                if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row as usize)) {
+                    heads.push((row, first));
+                }
+            });
+        }
         Ok(Probe { lookup, keys, next: heads.first().map(|(_, first)| *first), heads, head: 0 })
     }
 
