@@ -11,7 +11,7 @@ use arrow::array::{ArrayRef, AsArray};
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use changes::{Bounds, KeyHasher, virtual_node};
 
-use crate::table::{Slot, TOUCHED, Table};
+use crate::table::{Slot, Table};
 use crate::{Error, work};
 
 mod keys;
@@ -137,6 +137,7 @@ impl Groups {
             return Err(Error::Arrow(arrow::error::ArrowError::ComputeError("more than 2^32 groups".into())));
         }
         let keys = keys.iter().map(with_one_nan_and_zero).collect::<Vec<_>>();
+        groups.reserve(rows);
         let mut hashes = std::mem::take(&mut self.hashes);
         self.hasher.hash(&keys, rows, &mut hashes)?;
         let format = std::mem::take(&mut self.format);
@@ -160,7 +161,8 @@ impl Groups {
                 missed.extend(rows.filter(|&row| !has_hash(row) || is_single(row)));
             } else {
                 source.encode_short(rows.clone(), &mut short);
-                let has_key = |row: usize, key: &Short| groups[row] != NO_GROUP && self.entries[groups[row]].key == *key;
+                let has_key =
+                    |row: usize, key: &Short| groups[row] != NO_GROUP && self.entries[groups[row]].key == *key;
                 missed.extend(rows.zip(&short).filter(|(row, key)| !has_key(*row, key)).map(|(row, _)| row));
             }
             if missed.is_empty() {
@@ -187,11 +189,7 @@ impl Groups {
     /// Appends a group for each hash that is the right one if there is no other of nearly the same hash, or
     /// [`NO_GROUP`] where there is none.
     fn guess(&self, hashes: &[u64], groups: &mut Vec<u32>) {
-        let guess = |&hash: &u64| self.table.find(hash, |_| true).map_or(NO_GROUP, |found| found.group);
-        for hashes in hashes.chunks(TOUCHED) {
-            self.table.touch(hashes);
-            groups.extend(hashes.iter().map(guess));
-        }
+        self.table.find_all(hashes, |_, _| true, |found| groups.push(found.map_or(NO_GROUP, |found| found.group)));
     }
 
     /// The group of the one key that is not in the table.

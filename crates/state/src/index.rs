@@ -182,15 +182,17 @@ impl Index {
 
     /// Calls `take` with the place among `hashes` and the first row of each that has rows.
     pub(crate) fn heads(&self, hashes: &[u64], mut take: impl FnMut(u32, Place)) {
-        let mut places = 0u32..;
-        for hashes in hashes.chunks(TOUCHED) {
-            self.table.touch(hashes);
-            for (&hash, place) in hashes.iter().zip(places.by_ref()) {
-                if let Some(head) = self.head(hash) {
-                    take(place, head);
+        let mut places = 0..;
+        self.table.find_all(
+            hashes,
+            |hash, head| head.hash == hash,
+            |head| {
+                let place = places.next().expect("there is always another number");
+                if let Some(head) = head {
+                    take(place, head.place);
                 }
-            }
-        }
+            },
+        );
     }
 
     /// The row after `place` in its chain.

@@ -2,8 +2,7 @@
 //! virtual node, so that it grows and shrinks one small part at a time.
 //!
 //! A slot lies where the lower bits of its hash say, or soon after. What a look-up needs is usually in one
-//! cache line, which [`Table::touch`] fetches for many look-ups at once, so that none waits for another's
-//! memory.
+//! cache line; the lines of many look-ups are fetched at once, so that none waits for another's memory.
 
 use std::ops::BitXor;
 
@@ -57,14 +56,37 @@ impl<S: Slot> Table<S> {
         self.slots * size_of::<S>() + self.parts.capacity() * size_of::<Part<S>>()
     }
 
-    /// Fetches where these hashes are looked for: worth its while for up to [`TOUCHED`] of them, which are
-    /// then looked up one by one.
+    /// Fetches where these hashes are looked for: up to [`TOUCHED`] that are put in next, one by one.
     #[inline]
     pub(crate) fn touch(&self, hashes: &[u64]) {
         if self.parts.len() > 1 {
             // That nothing depends on what is read lets all be read at once.
             let first = |hash: &u64| self.parts[self.part_of(*hash)].first(*hash).low_hash();
             std::hint::black_box(hashes.iter().map(first).fold(0, BitXor::bitxor));
+        }
+    }
+
+    /// Calls `take` with what [`Table::find`] finds for each of the hashes, in their order.
+    #[inline]
+    pub(crate) fn find_all(&self, hashes: &[u64], is_right: impl Fn(u64, &S) -> bool, mut take: impl FnMut(Option<S>)) {
+        if self.parts.is_empty() {
+            return hashes.iter().for_each(|_| take(None));
+        }
+        let mut firsts = [S::EMPTY; TOUCHED];
+        for hashes in hashes.chunks(TOUCHED) {
+            // That nothing depends on what is read lets all be read at once.
+            for (first, &hash) in firsts.iter_mut().zip(hashes) {
+                *first = *self.parts[self.part_of(hash)].first(hash);
+            }
+            for (&first, &hash) in firsts.iter().zip(hashes) {
+                take(if first.is_empty() {
+                    None
+                } else if first.low_hash() == hash as u32 && is_right(hash, &first) {
+                    Some(first)
+                } else {
+                    self.find(hash, |slot| is_right(hash, slot))
+                });
+            }
         }
     }
 

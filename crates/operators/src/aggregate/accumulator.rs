@@ -17,7 +17,7 @@ use super::distinct_values::DistinctValues;
 use super::{exact_sum, extreme, float_sum};
 use crate::Fault;
 
-/// One aggregate function over all groups.
+/// One aggregate function over all groups, or several that need the same.
 pub(super) trait Accumulator {
     /// Makes or gives up room for groups, as [`Groups`] says.
     fn set_room(&mut self, room: Room);
@@ -25,11 +25,19 @@ pub(super) trait Accumulator {
     /// Takes in rows: the group, argument and diff of each.
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault>;
 
-    /// The function's result for each of `groups`.
-    fn output(&self, groups: &[u32]) -> Result<Results, Fault>;
+    /// Is another function of the same arguments from now on, too, if what is known of a group is enough
+    /// for it; returns that function's number. The one it was made for has number 0.
+    fn add_function(&mut self, call: &AggregateCall, argument: &DataType) -> Option<usize> {
+        let _ = (call, argument);
+        None
+    }
 
-    /// What has happened if a result has failed.
-    fn failure(&self) -> String {
+    /// A function's result for each of `groups`.
+    fn output(&self, function: usize, groups: &[u32]) -> Result<Results, Fault>;
+
+    /// What has happened if a result of a function has failed.
+    fn failure(&self, function: usize) -> String {
+        let _ = function;
         "value out of range: overflow".to_owned()
     }
 
@@ -130,8 +138,7 @@ pub(super) fn accumulator(
         CountRows => None,
         Sum if argument.is_floating() => float_sum::sum(&call.result),
         Avg if argument.is_floating() => float_sum::average(&call.result),
-        Sum => exact_sum::sum(&argument, &call.result),
-        Avg => exact_sum::average(&argument, &call.result),
+        Sum | Avg => exact_sum::exact_sum(call, &argument),
         Min | Max if argument == call.result => Some(extreme::extreme(&argument, call.function == Max, append_only)?),
         Min | Max => None,
     };

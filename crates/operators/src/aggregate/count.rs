@@ -24,7 +24,7 @@ impl Accumulator for Count {
         Ok(())
     }
 
-    fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
+    fn output(&self, _function: usize, groups: &[u32]) -> Result<Results, Fault> {
         let counts = groups.iter().map(|&group| self.counts[group]);
         Ok(Results::of(Int64Array::from_iter_values(counts)))
     }

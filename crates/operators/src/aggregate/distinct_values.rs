@@ -8,6 +8,7 @@ use arrow::compute;
 use arrow::datatypes::{DataType, UInt32Type};
 use arrow::row::{RowConverter, SortField};
 use changes::{Bounds, Diffs};
+use plan::AggregateCall;
 use state::{CheckpointReader, CheckpointWriter, Groups, Pages, Room};
 
 use super::accumulator::{Accumulator, Results, damaged, read, read_bytes, write_bytes};
@@ -155,12 +156,16 @@ impl Accumulator for DistinctValues {
         self.count(groups, argument, diffs)
     }
 
-    fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
-        self.accumulator.output(groups)
+    fn add_function(&mut self, call: &AggregateCall, argument: &DataType) -> Option<usize> {
+        self.accumulator.add_function(call, argument)
     }
 
-    fn failure(&self) -> String {
-        self.accumulator.failure()
+    fn output(&self, function: usize, groups: &[u32]) -> Result<Results, Fault> {
+        self.accumulator.output(function, groups)
+    }
+
+    fn failure(&self, function: usize) -> String {
+        self.accumulator.failure(function)
     }
 
     fn settle(&mut self, touched: &[u32], all: &Groups) -> Result<(), Fault> {

@@ -13,7 +13,7 @@ use arrow::compute::{self, SortOptions, kernels::cmp};
 use changes::{Bounds, ChangeBatch, RowError, bytes_of};
 
 use super::accumulator::Results;
-use super::{Aggregate, Before, Call, Columns};
+use super::{Aggregate, Before, Columns};
 use crate::expression::row_text;
 use crate::{Fault, Output, Progress};
 
@@ -31,10 +31,11 @@ impl Aggregate {
 
     /// How many of the first `groups` a batch holds, by rows and by bytes; one at least.
     fn fitting(&self, groups: &[u32]) -> usize {
-        let result_bytes = |call: &Call, group| call.accumulator.result_bytes(group).unwrap_or(RESULT_BYTES);
+        let result_bytes =
+            |call: usize, group| self.calls[call].accumulator.result_bytes(group).unwrap_or(RESULT_BYTES);
         let mut bytes = 0;
         let fits = |group: &&u32| {
-            let results = self.calls.iter().map(|call| result_bytes(call, **group)).sum::<usize>();
+            let results = self.functions.iter().map(|(call, _)| result_bytes(*call, **group)).sum::<usize>();
             bytes += self.groups.key(**group).len() + results;
             bytes <= Bounds::BATCH.bytes
         };
@@ -188,9 +189,10 @@ impl Aggregate {
             if failed_before == failed_after {
                 continue;
             }
-            for (call, diff) in [(failed_before, -1), (failed_after, 1)] {
-                if let Some(call) = call {
-                    let message = self.calls[call].accumulator.failure();
+            for (column, diff) in [(failed_before, -1), (failed_after, 1)] {
+                if let Some(column) = column {
+                    let (call, function) = self.functions[column];
+                    let message = self.calls[call].accumulator.failure(function);
                     output.error(RowError { message, payload: self.group_text(group)?, diff });
                 }
             }

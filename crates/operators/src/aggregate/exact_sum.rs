@@ -9,7 +9,7 @@ use arrow::datatypes::{
     UInt16Type, UInt32Type, UInt64Type, i256,
 };
 use changes::Diffs;
-use plan::decimal;
+use plan::{AggregateCall, AggregateFunction, decimal};
 use state::{Pages, Room};
 
 use super::accumulator::{Accumulator, Results, for_each_row, read};
@@ -27,39 +27,48 @@ enum Finish {
     DecimalAverage { factor: i256, limit: i256 },
 }
 
-/// `sum(argument)` as `result`; none if there is no such function.
-pub(super) fn sum(argument: &DataType, result: &DataType) -> Option<Box<dyn Accumulator>> {
-    let finish = match result {
-        DataType::Int64 | DataType::UInt64 if scale_of(argument)? == 0 => Finish::Integer,
-        _ => {
-            let (factor, limit) = factor_and_limit(argument, result)?;
-            Finish::Decimal { factor, limit }
-        }
-    };
-    of_type(argument, result, finish)
-}
-
-/// `avg(argument)` as `result`; none if there is no such function.
-pub(super) fn average(argument: &DataType, result: &DataType) -> Option<Box<dyn Accumulator>> {
-    let (factor, limit) = factor_and_limit(argument, result)?;
-    of_type(argument, result, Finish::DecimalAverage { factor, limit })
-}
-
-fn of_type(argument: &DataType, result: &DataType, finish: Finish) -> Option<Box<dyn Accumulator>> {
+/// `sum` or `avg` of such arguments; none if there is no such function.
+pub(super) fn exact_sum(call: &AggregateCall, argument: &DataType) -> Option<Box<dyn Accumulator>> {
+    let function = Function::of(call, argument)?;
     Some(match argument {
-        DataType::Int8 => ExactSum::<Int8Type>::boxed(result, finish),
-        DataType::Int16 => ExactSum::<Int16Type>::boxed(result, finish),
-        DataType::Int32 => ExactSum::<Int32Type>::boxed(result, finish),
-        DataType::Int64 => ExactSum::<Int64Type>::boxed(result, finish),
-        DataType::UInt8 => ExactSum::<UInt8Type>::boxed(result, finish),
-        DataType::UInt16 => ExactSum::<UInt16Type>::boxed(result, finish),
-        DataType::UInt32 => ExactSum::<UInt32Type>::boxed(result, finish),
-        DataType::UInt64 => ExactSum::<UInt64Type>::boxed(result, finish),
-        DataType::Decimal32(..) => ExactSum::<Decimal32Type>::boxed(result, finish),
-        DataType::Decimal64(..) => ExactSum::<Decimal64Type>::boxed(result, finish),
-        DataType::Decimal128(..) => ExactSum::<Decimal128Type>::boxed(result, finish),
+        DataType::Int8 => ExactSum::<Int8Type>::boxed(function),
+        DataType::Int16 => ExactSum::<Int16Type>::boxed(function),
+        DataType::Int32 => ExactSum::<Int32Type>::boxed(function),
+        DataType::Int64 => ExactSum::<Int64Type>::boxed(function),
+        DataType::UInt8 => ExactSum::<UInt8Type>::boxed(function),
+        DataType::UInt16 => ExactSum::<UInt16Type>::boxed(function),
+        DataType::UInt32 => ExactSum::<UInt32Type>::boxed(function),
+        DataType::UInt64 => ExactSum::<UInt64Type>::boxed(function),
+        DataType::Decimal32(..) => ExactSum::<Decimal32Type>::boxed(function),
+        DataType::Decimal64(..) => ExactSum::<Decimal64Type>::boxed(function),
+        DataType::Decimal128(..) => ExactSum::<Decimal128Type>::boxed(function),
         _ => return None,
     })
+}
+
+/// What is made of the sum and the count.
+struct Function {
+    finish: Finish,
+    result: DataType,
+}
+
+impl Function {
+    fn of(call: &AggregateCall, argument: &DataType) -> Option<Function> {
+        let is_integer = matches!(call.result, DataType::Int64 | DataType::UInt64) && scale_of(argument)? == 0;
+        let finish = match call.function {
+            AggregateFunction::Sum if is_integer => Finish::Integer,
+            AggregateFunction::Sum => {
+                let (factor, limit) = factor_and_limit(argument, &call.result)?;
+                Finish::Decimal { factor, limit }
+            }
+            AggregateFunction::Avg => {
+                let (factor, limit) = factor_and_limit(argument, &call.result)?;
+                Finish::DecimalAverage { factor, limit }
+            }
+            _ => return None,
+        };
+        Some(Function { finish, result: call.result.clone() })
+    }
 }
 
 fn scale_of(argument: &DataType) -> Option<i8> {
@@ -133,8 +142,7 @@ impl Sum {
 
 struct ExactSum<T> {
     sums: Pages<Sum>,
-    result: DataType,
-    finish: Finish,
+    functions: Vec<Function>,
     argument: PhantomData<T>,
 }
 
@@ -142,15 +150,20 @@ impl<T> ExactSum<T>
 where
     T: ArrowPrimitiveType<Native: Into<i128>>,
 {
-    fn boxed(result: &DataType, finish: Finish) -> Box<dyn Accumulator> {
-        Box::new(ExactSum::<T> { sums: Pages::default(), result: result.clone(), finish, argument: PhantomData })
+    fn boxed(function: Function) -> Box<dyn Accumulator> {
+        Box::new(ExactSum::<T> { sums: Pages::default(), functions: vec![function], argument: PhantomData })
     }
 }
 
 impl<T> ExactSum<T> {
     /// A result for each group: null for one without arguments, and places where it does not fit.
-    fn results<R: ArrowPrimitiveType>(&self, groups: &[u32], finish: impl Fn(Sum) -> Option<R::Native>) -> Results {
-        let mut values = PrimitiveBuilder::<R>::with_capacity(groups.len()).with_data_type(self.result.clone());
+    fn results<R: ArrowPrimitiveType>(
+        &self,
+        result: &DataType,
+        groups: &[u32],
+        finish: impl Fn(Sum) -> Option<R::Native>,
+    ) -> Results {
+        let mut values = PrimitiveBuilder::<R>::with_capacity(groups.len()).with_data_type(result.clone());
         let mut failures = Vec::new();
         for (place, &group) in groups.iter().enumerate() {
             let sum = self.sums[group];
@@ -169,11 +182,12 @@ impl<T> ExactSum<T> {
 
     fn decimals<R: ArrowPrimitiveType<Native: TryFrom<i128>>>(
         &self,
+        result: &DataType,
         groups: &[u32],
         finish: impl Fn(Sum) -> Option<i256>,
         limit: i256,
     ) -> Results {
-        self.results::<R>(groups, |sum| {
+        self.results::<R>(result, groups, |sum| {
             let value = finish(sum)?;
             let fits = value < limit && value.wrapping_neg() < limit;
             if fits { R::Native::try_from(value.to_i128()?).ok() } else { None }
@@ -197,35 +211,43 @@ where
         Ok(())
     }
 
-    fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
+    fn add_function(&mut self, call: &AggregateCall, argument: &DataType) -> Option<usize> {
+        self.functions.push(Function::of(call, argument)?);
+        Some(self.functions.len() - 1)
+    }
+
+    fn output(&self, function: usize, groups: &[u32]) -> Result<Results, Fault> {
+        let Function { finish, result } = &self.functions[function];
         let scaled = |factor: i256| move |sum: Sum| sum.wide().checked_mul(factor);
         let average = |factor: i256| move |sum: Sum| decimal::mean(sum.wide(), factor, sum.count);
-        Ok(match (self.finish, &self.result) {
+        Ok(match (*finish, result) {
             (Finish::Integer, DataType::UInt64) => {
-                self.results::<UInt64Type>(groups, |sum| u64::try_from(sum.as_i128()?).ok())
+                self.results::<UInt64Type>(result, groups, |sum| u64::try_from(sum.as_i128()?).ok())
             }
-            (Finish::Integer, _) => self.results::<Int64Type>(groups, |sum| i64::try_from(sum.as_i128()?).ok()),
+            (Finish::Integer, _) => self.results::<Int64Type>(result, groups, |sum| i64::try_from(sum.as_i128()?).ok()),
             (Finish::Decimal { factor, limit }, DataType::Decimal32(..)) => {
-                self.decimals::<Decimal32Type>(groups, scaled(factor), limit)
+                self.decimals::<Decimal32Type>(result, groups, scaled(factor), limit)
             }
             (Finish::Decimal { factor, limit }, DataType::Decimal64(..)) => {
-                self.decimals::<Decimal64Type>(groups, scaled(factor), limit)
+                self.decimals::<Decimal64Type>(result, groups, scaled(factor), limit)
             }
-            (Finish::Decimal { factor, limit }, _) => self.decimals::<Decimal128Type>(groups, scaled(factor), limit),
+            (Finish::Decimal { factor, limit }, _) => {
+                self.decimals::<Decimal128Type>(result, groups, scaled(factor), limit)
+            }
             (Finish::DecimalAverage { factor, limit }, DataType::Decimal32(..)) => {
-                self.decimals::<Decimal32Type>(groups, average(factor), limit)
+                self.decimals::<Decimal32Type>(result, groups, average(factor), limit)
             }
             (Finish::DecimalAverage { factor, limit }, DataType::Decimal64(..)) => {
-                self.decimals::<Decimal64Type>(groups, average(factor), limit)
+                self.decimals::<Decimal64Type>(result, groups, average(factor), limit)
             }
             (Finish::DecimalAverage { factor, limit }, _) => {
-                self.decimals::<Decimal128Type>(groups, average(factor), limit)
+                self.decimals::<Decimal128Type>(result, groups, average(factor), limit)
             }
         })
     }
 
-    fn failure(&self) -> String {
-        out_of_range(&self.result)
+    fn failure(&self, function: usize) -> String {
+        out_of_range(&self.functions[function].result)
     }
 
     fn clear(&mut self, group: u32) {

@@ -146,25 +146,22 @@ impl<N: Number> Accumulator for Best<N> {
         let argument = argument.expect("min and max have an argument").to_data();
         let values = argument.buffer::<N>(0);
         let best = &mut self.best;
+        // Written in any case, so that no processor has to guess.
         if self.of.is_maximum {
             for_each_row(groups, argument.nulls(), diffs, |group, row, _| {
                 let (best, key) = (&mut best[group], values[row].key());
-                if best.is_none_or(|best| best < key) {
-                    *best = Some(key);
-                }
+                *best = Some(best.filter(|best| *best >= key).unwrap_or(key));
             });
         } else {
             for_each_row(groups, argument.nulls(), diffs, |group, row, _| {
                 let (best, key) = (&mut best[group], values[row].key());
-                if best.is_none_or(|best| best > key) {
-                    *best = Some(key);
-                }
+                *best = Some(best.filter(|best| *best <= key).unwrap_or(key));
             });
         }
         Ok(())
     }
 
-    fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
+    fn output(&self, _function: usize, groups: &[u32]) -> Result<Results, Fault> {
         self.of.column(groups.iter().map(|&group| self.best[group].map(N::of_key)))
     }
 
@@ -218,7 +215,7 @@ impl<N: Number> Accumulator for All<N> {
         Ok(())
     }
 
-    fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
+    fn output(&self, _function: usize, groups: &[u32]) -> Result<Results, Fault> {
         let extreme = |group: &u32| {
             let values = &self.all[*group];
             let key = if self.of.is_maximum { values.last() } else { values.first() };

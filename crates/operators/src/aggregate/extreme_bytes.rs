@@ -162,7 +162,7 @@ impl Accumulator for Best {
         })
     }
 
-    fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
+    fn output(&self, _function: usize, groups: &[u32]) -> Result<Results, Fault> {
         self.of.format.column(groups.iter().map(|&group| self.best[group].as_deref()))
     }
 
@@ -231,7 +231,7 @@ impl Accumulator for All {
         })
     }
 
-    fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
+    fn output(&self, _function: usize, groups: &[u32]) -> Result<Results, Fault> {
         self.of.format.column(groups.iter().map(|&group| self.extreme(group)))
     }
 

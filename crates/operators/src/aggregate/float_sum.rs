@@ -178,7 +178,7 @@ impl Accumulator for FloatSum {
         Ok(())
     }
 
-    fn output(&self, groups: &[u32]) -> Result<Results, Fault> {
+    fn output(&self, _function: usize, groups: &[u32]) -> Result<Results, Fault> {
         let results = groups.iter().map(|&group| self.result(group));
         Ok(match self.result {
             DataType::Float32 => {

@@ -35,6 +35,8 @@ pub struct Aggregate {
     schema: SchemaRef,
     keys: Vec<usize>,
     calls: Vec<Call>,
+    /// Where the result columns come from: which call, and which of its functions.
+    functions: Vec<(usize, usize)>,
     append_only: bool,
     /// Whether group 0 is there even when it is empty: the one group of an aggregate without keys.
     has_lasting_group: bool,
@@ -70,14 +72,20 @@ struct Before {
     results: Vec<Results>,
 }
 
-/// One function, and where its input is.
+/// One function, or several of the same input, and where that is.
 struct Call {
     accumulator: Box<dyn Accumulator>,
     argument: Option<usize>,
     filter: Option<usize>,
+    is_distinct: bool,
 }
 
 impl Call {
+    /// Whether it has the same input as a call of the plan.
+    fn is_of(&self, call: &plan::AggregateCall) -> bool {
+        (self.argument, self.filter, self.is_distinct) == (call.argument, call.filter, call.distinct)
+    }
+
     fn update(&mut self, groups: &[u32], changes: &ChangeBatch) -> Result<(), Fault> {
         let argument = self.argument.map(|column| changes.column(column));
         let Some(filter) = self.filter else {
@@ -111,14 +119,23 @@ impl Aggregate {
                 return Err(DataFusionError::NotImplemented(message).into());
             }
         }
-        let call = |call: &plan::AggregateCall| -> Result<Call, Fault> {
-            let accumulator = accumulator::accumulator(call, input, append_only)?;
-            Ok(Call { accumulator, argument: call.argument, filter: call.filter })
-        };
+        let (mut calls, mut functions) = (Vec::<Call>::new(), Vec::new());
+        for call in &plan.calls {
+            let add = |known: &mut Call| known.accumulator.add_function(call, input.field(known.argument?).data_type());
+            let of_same_input = calls.iter_mut().enumerate().filter(|(_, known)| known.is_of(call));
+            let shared = of_same_input.filter_map(|(number, known)| Some((number, add(known)?))).next();
+            functions.push(shared.unwrap_or((calls.len(), 0)));
+            if shared.is_none() {
+                let accumulator = accumulator::accumulator(call, input, append_only)?;
+                let (argument, filter) = (call.argument, call.filter);
+                calls.push(Call { accumulator, argument, filter, is_distinct: call.distinct });
+            }
+        }
         let mut aggregate = Aggregate {
             schema: plan.schema.clone(),
             keys: plan.keys.clone(),
-            calls: plan.calls.iter().map(call).collect::<Result<_, _>>()?,
+            calls,
+            functions,
             append_only,
             has_lasting_group: owns_empty_group && plan.keys.is_empty(),
             groups: Groups::new(key_types)?,
@@ -164,7 +181,8 @@ impl Aggregate {
     }
 
     fn results(&self, groups: &[u32]) -> Result<Vec<Results>, Fault> {
-        self.calls.iter().map(|call| call.accumulator.output(groups)).collect()
+        let results = |&(call, function): &(usize, usize)| self.calls[call].accumulator.output(function, groups);
+        self.functions.iter().map(results).collect()
     }
 
     fn exists_now(&self, group: u32) -> bool {

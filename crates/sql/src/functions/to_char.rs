@@ -8,6 +8,7 @@ mod date;
 mod pattern;
 
 use std::fmt::Write;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringBuilder};
@@ -59,7 +60,7 @@ fn format_all<'a>(values: &ArrayRef, pattern_of: impl Fn(usize) -> Result<Option
     let values = values.as_primitive::<TimestampMicrosecondType>();
     let mut out = StringBuilder::with_capacity(values.len(), values.len() * 16);
     let mut text = String::new();
-    let mut last: Option<(i64, *const Pattern)> = None;
+    let mut last: Option<(Range<i64>, *const Pattern)> = None;
     let mut date = Date::of_day(0);
     for row in 0..values.len() {
         let pattern = if values.is_null(row) { None } else { pattern_of(row)? };
@@ -68,11 +69,12 @@ fn format_all<'a>(values: &ArrayRef, pattern_of: impl Fn(usize) -> Result<Option
             continue;
         };
         let value = values.value(row);
-        let day = value.div_euclid(MICROSECONDS_PER_DAY);
-        let same_day = last == Some((day, std::ptr::from_ref(pattern)));
+        let same_day = last.as_ref().is_some_and(|(day, last)| day.contains(&value) && std::ptr::eq(*last, pattern));
         if !same_day {
+            let day = value.div_euclid(MICROSECONDS_PER_DAY);
             date = Date::of_day(day);
-            last = Some((day, std::ptr::from_ref(pattern)));
+            let start = day.saturating_mul(MICROSECONDS_PER_DAY);
+            last = Some((start..start.saturating_add(MICROSECONDS_PER_DAY), std::ptr::from_ref(pattern)));
         }
         if !same_day || pattern.has_time {
             text.clear();

@@ -110,13 +110,29 @@ impl Source<'_> {
                     let length = value.len() as u32;
                     key.bytes[at - LENGTH_BYTES..at].copy_from_slice(&length.to_le_bytes());
                 }
-                key.bytes[at..at + value.len()].copy_from_slice(value);
+                copy_short(&mut key.bytes[at..at + value.len()], value);
             });
         }
     }
 
     fn variable(&self) -> impl Iterator<Item = (usize, &Values<'_>)> {
         self.columns.iter().enumerate().filter(|(_, column)| column.is_variable())
+    }
+}
+
+/// Copies a few bytes faster than a call would.
+#[inline(always)]
+fn copy_short(to: &mut [u8], from: &[u8]) {
+    fn ends<const N: usize>(to: &mut [u8], from: &[u8]) {
+        let last = from.len() - N;
+        to[..N].copy_from_slice(&from[..N]);
+        to[last..].copy_from_slice(&from[last..]);
+    }
+    match from.len() {
+        8..=16 => ends::<8>(to, from),
+        4..8 => ends::<4>(to, from),
+        2..4 => ends::<2>(to, from),
+        _ => to.copy_from_slice(from),
     }
 }
 
