@@ -11,8 +11,9 @@ use changes::{Bounds, Diffs};
 use plan::AggregateCall;
 use state::{CheckpointReader, CheckpointWriter, Groups, Pages, Room};
 
-use super::accumulator::{Accumulator, Results, damaged, read, read_bytes, write_bytes};
+use super::accumulator::{Accumulator, Results, damaged};
 use super::unsaved::Unsaved;
+use super::unsaved_values::{read_values, value_key};
 use crate::Fault;
 
 pub(super) struct DistinctValues {
@@ -103,33 +104,16 @@ impl DistinctValues {
         let groups = all.saved_keys(columns[0].as_primitive::<UInt32Type>().values())?;
         let values = self.format.convert_columns(&columns[1..])?;
         let key = |(group, value): (&Vec<u8>, arrow::row::Row<'_>)| {
-            let (node, group) = group.split_first().expect("a saved key begins with its node");
-            let mut key = vec![*node];
-            write_bytes(group, &mut key);
-            key.extend_from_slice(value.as_ref());
-            key
+            value_key(group, |key| key.extend_from_slice(value.as_ref()))
         };
         Ok(groups.iter().zip(&values).map(key).collect())
     }
 
     /// Some pairs that a checkpoint has, of which there is none yet.
-    fn add_saved(
-        &mut self,
-        all: &mut Groups,
-        keys: &[Vec<u8>],
-        counts: &[i64],
-        is_continued: bool,
-    ) -> Result<(), Fault> {
-        let (mut group_keys, mut values) = (Vec::new(), Vec::new());
-        for mut key in keys.iter().map(Vec::as_slice) {
-            group_keys.push(read_bytes(&mut key)?);
-            values.push(key);
-        }
-        let mut groups = Vec::new();
-        all.assign_saved(&group_keys, &mut groups)?;
+    fn add_saved(&mut self, groups: &[u32], values: &[&[u8]], counts: &[i64], is_continued: bool) -> Result<(), Fault> {
         let parser = self.format.parser();
         let values = self.format.convert_rows(values.iter().map(|value| parser.parse(value)))?;
-        let columns = [Arc::new(UInt32Array::from(groups)) as ArrayRef, values[0].clone()];
+        let columns = [Arc::new(UInt32Array::from(groups.to_vec())) as ArrayRef, values[0].clone()];
         self.pairs.assign(&columns, counts.len(), &mut self.assigned)?;
         self.make_room();
         self.living += counts.len();
@@ -204,18 +188,8 @@ impl Accumulator for DistinctValues {
     }
 
     fn restore(&mut self, all: &mut Groups, reader: &CheckpointReader<'_>) -> Result<(), Fault> {
-        let (mut keys, mut counts, mut bytes) = (Vec::new(), Vec::new(), 0);
-        for entry in reader.of_own_nodes() {
-            let (key, count) = entry?;
-            bytes += key.len();
-            keys.push(key);
-            counts.push(i64::from_le_bytes(read(&mut count.into_bytes()?.as_slice())?));
-            if keys.len() >= Bounds::BATCH.rows || bytes >= Bounds::BATCH.bytes {
-                self.add_saved(all, &keys, &counts, reader.is_continued())?;
-                (keys, counts, bytes) = Default::default();
-            }
-        }
-        self.add_saved(all, &keys, &counts, reader.is_continued())
+        let is_continued = reader.is_continued();
+        read_values(all, reader, |groups, values, counts| self.add_saved(groups, values, counts, is_continued))
     }
 
     fn values(&self) -> usize {

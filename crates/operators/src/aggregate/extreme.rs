@@ -7,11 +7,12 @@ use arrow::array::{Array, ArrayData, ArrayRef, make_array};
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow::datatypes::{ArrowNativeType, DataType, i256};
 use changes::Diffs;
-use state::{Pages, Room};
+use state::{CheckpointReader, CheckpointWriter, Groups, Pages, Room};
 
 use super::accumulator::{Accumulator, Results, damaged, for_each_row, read};
 use super::extreme_bytes;
 use super::multiset::Multiset;
+use super::unsaved_values::{UnsavedValues, read_values};
 use crate::Fault;
 
 /// `min` or `max` of arguments of this type.
@@ -110,7 +111,7 @@ impl Of {
         if append_only {
             Box::new(Best::<N> { of: self, best: Pages::default() })
         } else {
-            Box::new(All::<N> { of: self, all: Pages::default(), values: 0 })
+            Box::new(All::<N> { of: self, all: Pages::default(), values: 0, unsaved: UnsavedValues::default() })
         }
     }
 
@@ -197,6 +198,7 @@ struct All<N: Number> {
     all: Pages<Multiset<N::Key>>,
     /// How many values are in all groups together.
     values: usize,
+    unsaved: UnsavedValues<N::Key>,
 }
 
 impl<N: Number> Accumulator for All<N> {
@@ -207,10 +209,12 @@ impl<N: Number> Accumulator for All<N> {
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
         let argument = argument.expect("min and max have an argument").to_data();
         let values = argument.buffer::<N>(0);
-        let (all, count) = (&mut self.all, &mut self.values);
+        let (all, count, unsaved) = (&mut self.all, &mut self.values, &mut self.unsaved);
         for_each_row(groups, argument.nulls(), diffs, |group, row, diff| {
-            let grown = all[group].add(&values[row].key(), diff, |key| *key);
+            let key = values[row].key();
+            let grown = all[group].add(&key, diff, |key| *key);
             *count = count.wrapping_add_signed(grown);
+            unsaved.touch(group, || key);
         });
         Ok(())
     }
@@ -228,24 +232,31 @@ impl<N: Number> Accumulator for All<N> {
         self.values -= std::mem::take(&mut self.all[group]).len();
     }
 
-    fn save(&self, group: u32, bytes: &mut Vec<u8>) {
-        let values = &self.all[group];
-        bytes.extend_from_slice(&(values.len() as u64).to_le_bytes());
-        for (&key, count) in values.iter() {
-            N::of_key(key).write(bytes);
-            bytes.extend_from_slice(&count.to_le_bytes());
-        }
+    fn settle(&mut self, _touched: &[u32], groups: &Groups) -> Result<(), Fault> {
+        self.unsaved.settle(&self.all, groups, write::<N>)
     }
 
-    fn load(&mut self, group: u32, bytes: &mut &[u8]) -> Result<(), Fault> {
-        let length = u64::from_le_bytes(read(bytes)?);
-        for _ in 0..length {
-            let key = N::read(bytes)?.key();
-            let count = i64::from_le_bytes(read(bytes)?);
-            let grown = self.all[group].add(&key, count, |key| *key);
-            self.values = self.values.wrapping_add_signed(grown);
-        }
+    /// Values are written one by one, apart from their groups.
+    fn save(&self, _group: u32, _bytes: &mut Vec<u8>) {}
+
+    fn load(&mut self, _group: u32, _bytes: &mut &[u8]) -> Result<(), Fault> {
         Ok(())
+    }
+
+    fn checkpoint(&mut self, groups: &Groups, writer: &CheckpointWriter<'_>) -> Result<(), Fault> {
+        self.unsaved.checkpoint(&self.all, groups, writer, write::<N>)
+    }
+
+    fn restore(&mut self, groups: &mut Groups, reader: &CheckpointReader<'_>) -> Result<(), Fault> {
+        self.unsaved.restored(reader.is_continued());
+        read_values(groups, reader, |groups, values, counts| {
+            for ((&group, mut value), &count) in groups.iter().zip(values.iter().copied()).zip(counts) {
+                let key = N::read(&mut value)?.key();
+                let grown = self.all[group].add(&key, count, |key| *key);
+                self.values = self.values.wrapping_add_signed(grown);
+            }
+            Ok(())
+        })
     }
 
     fn values(&self) -> usize {
@@ -255,4 +266,8 @@ impl<N: Number> Accumulator for All<N> {
     fn state_bytes(&self) -> usize {
         self.all.bytes() + self.values * size_of::<(N::Key, i64)>()
     }
+}
+
+fn write<N: Number>(key: &N::Key, bytes: &mut Vec<u8>) {
+    N::of_key(*key).write(bytes);
 }

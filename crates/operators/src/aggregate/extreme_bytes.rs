@@ -7,10 +7,11 @@ use arrow::array::{Array, ArrayRef, AsArray, LargeStringBuilder, StringBuilder, 
 use arrow::datatypes::DataType;
 use arrow::row::{RowConverter, SortField};
 use changes::Diffs;
-use state::{Pages, Room};
+use state::{CheckpointReader, CheckpointWriter, Groups, Pages, Room};
 
 use super::accumulator::{Accumulator, Results, damaged, for_each_row, read, read_bytes, write_bytes};
 use super::multiset::Multiset;
+use super::unsaved_values::{UnsavedValues, read_values};
 use crate::Fault;
 
 /// `min` or `max` of arguments of this type.
@@ -22,7 +23,7 @@ pub(super) fn extreme(argument: &DataType, is_maximum: bool, append_only: bool) 
     Ok(if append_only {
         Box::new(Best { of, best: Pages::default(), value_bytes: 0 })
     } else {
-        Box::new(All { of, all: Pages::default(), values: 0, value_bytes: 0 })
+        Box::new(All { of, all: Pages::default(), values: 0, value_bytes: 0, unsaved: UnsavedValues::default() })
     })
 }
 
@@ -207,6 +208,7 @@ struct All {
     /// How many values are in all groups together, and how many bytes they are.
     values: usize,
     value_bytes: usize,
+    unsaved: UnsavedValues<Box<[u8]>>,
 }
 
 impl All {
@@ -224,10 +226,12 @@ impl Accumulator for All {
     fn update(&mut self, groups: &[u32], argument: Option<&ArrayRef>, diffs: &Diffs) -> Result<(), Fault> {
         let argument = argument.expect("min and max have an argument");
         let (all, values, value_bytes) = (&mut self.all, &mut self.values, &mut self.value_bytes);
+        let unsaved = &mut self.unsaved;
         self.of.format.for_each_row(groups, argument, diffs, |group, value, diff| {
             let grown = all[group].add(value, diff, |value| Box::from(value));
             *values = values.wrapping_add_signed(grown);
             *value_bytes = value_bytes.wrapping_add_signed(grown * value.len() as isize);
+            unsaved.touch(group, || Box::from(value));
         })
     }
 
@@ -245,26 +249,32 @@ impl Accumulator for All {
         Some(self.extreme(group).map_or(0, <[u8]>::len))
     }
 
-    fn save(&self, group: u32, bytes: &mut Vec<u8>) {
-        let values = &self.all[group];
-        bytes.extend_from_slice(&(values.len() as u64).to_le_bytes());
-        for (value, count) in values.iter() {
-            write_bytes(value, bytes);
-            bytes.extend_from_slice(&count.to_le_bytes());
-        }
+    fn settle(&mut self, _touched: &[u32], groups: &Groups) -> Result<(), Fault> {
+        self.unsaved.settle(&self.all, groups, |value, bytes| bytes.extend_from_slice(value))
     }
 
-    fn load(&mut self, group: u32, bytes: &mut &[u8]) -> Result<(), Fault> {
-        let length = u64::from_le_bytes(read(bytes)?);
-        for _ in 0..length {
-            let value = read_bytes(bytes)?;
-            self.of.format.check(value)?;
-            let count = i64::from_le_bytes(read(bytes)?);
-            let grown = self.all[group].add(value, count, |value| Box::from(value));
-            self.values = self.values.wrapping_add_signed(grown);
-            self.value_bytes = self.value_bytes.wrapping_add_signed(grown * value.len() as isize);
-        }
+    /// Values are written one by one, apart from their groups.
+    fn save(&self, _group: u32, _bytes: &mut Vec<u8>) {}
+
+    fn load(&mut self, _group: u32, _bytes: &mut &[u8]) -> Result<(), Fault> {
         Ok(())
+    }
+
+    fn checkpoint(&mut self, groups: &Groups, writer: &CheckpointWriter<'_>) -> Result<(), Fault> {
+        self.unsaved.checkpoint(&self.all, groups, writer, |value, bytes| bytes.extend_from_slice(value))
+    }
+
+    fn restore(&mut self, groups: &mut Groups, reader: &CheckpointReader<'_>) -> Result<(), Fault> {
+        self.unsaved.restored(reader.is_continued());
+        read_values(groups, reader, |groups, values, counts| {
+            for ((&group, &value), &count) in groups.iter().zip(values).zip(counts) {
+                self.of.format.check(value)?;
+                let grown = self.all[group].add(value, count, |value| Box::from(value));
+                self.values = self.values.wrapping_add_signed(grown);
+                self.value_bytes = self.value_bytes.wrapping_add_signed(grown * value.len() as isize);
+            }
+            Ok(())
+        })
     }
 
     fn values(&self) -> usize {

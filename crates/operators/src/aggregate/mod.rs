@@ -26,6 +26,7 @@ mod float_sum;
 mod multiset;
 mod save;
 mod unsaved;
+mod unsaved_values;
 
 use accumulator::{Accumulator, Results, for_each_row};
 use unsaved::Unsaved;

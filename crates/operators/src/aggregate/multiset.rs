@@ -76,6 +76,14 @@ impl<K: Ord> Multiset<K> {
         }
     }
 
+    /// How often a value is there.
+    pub(super) fn count(&self, value: &K) -> i64 {
+        match self {
+            Multiset::Few(few) => few.binary_search_by(|(key, _)| key.cmp(value)).map_or(0, |place| few[place].1),
+            Multiset::Many(many) => many.get(value).copied().unwrap_or(0),
+        }
+    }
+
     /// How many different values.
     pub(super) fn len(&self) -> usize {
         match self {

@@ -3,9 +3,10 @@ use std::sync::Arc;
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use plan::{AggregateCall, AggregateFunction, Properties};
+use state::Saved;
 
 use super::*;
-use crate::table::{Collected, check, complete, feed, get, schema};
+use crate::table::{Collected, batch, check, complete, feed, get, restored, save, schema};
 
 use AggregateFunction::{Avg, Count, Max, Min, Sum};
 
@@ -457,4 +458,59 @@ fn results_and_keys_may_be_of_more_bytes_than_an_array_holds() {
         }
         assert_eq!(rows, GROUPS);
     }
+}
+
+#[test]
+fn functions_of_one_input_share_what_is_known() {
+    let calls = || {
+        vec![
+            call(Sum, Some(1), DataType::Int64),
+            call(Avg, Some(1), DataType::Decimal128(38, 1)),
+            distinct(call(Sum, Some(1), DataType::Int64)),
+            distinct(call(Avg, Some(1), DataType::Decimal128(38, 1))),
+            filtered(call(Sum, Some(1), DataType::Int64), 2),
+        ]
+    };
+    let plan = plan("k:int v:int f:bool", CHANGING, &[0], calls());
+    assert_eq!(Aggregate::new(&plan, true).expect("an aggregate").calls.len(), 3);
+    check_calls(
+        "k:int v:int f:bool",
+        CHANGING,
+        &[0],
+        calls(),
+        "
+        + 1 5 true
+        + 1 5 false
+        + 1 6 false
+        ---
+        => + 1 16 5.3 11 5.5 5
+        ",
+    );
+}
+
+#[test]
+fn a_checkpoint_has_the_values_that_changed_and_not_all_of_their_group() {
+    let calls = vec![call(Min, Some(1), DataType::Int64), call(Max, Some(2), DataType::Utf8)];
+    let plan = plan("k:int v:int t:text", CHANGING, &[0], calls);
+    let make = || Aggregate::new(&plan, true).expect("an aggregate");
+    let (mut aggregate, mut output) = (make(), Collected::default());
+    let rows = (0..5_000).map(|value| (1, format!("1 {value} t{value}"))).collect::<Vec<_>>();
+    let rows = rows.iter().map(|(diff, row)| (*diff, row.as_str())).collect::<Vec<_>>();
+    let mut change = |aggregate: &mut Aggregate, epoch, rows: &[(i64, &str)]| {
+        let changes = batch(plan.input.schema(), rows);
+        feed(aggregate, Port(0), Epoch(epoch), changes, &mut output).expect("takes changes");
+        complete(aggregate, Epoch(epoch), &mut output).expect("completes");
+    };
+    change(&mut aggregate, 1, &rows);
+    let (all, changed) = (Saved::default(), Saved::default());
+    save(&mut aggregate, &all);
+    assert_eq!(all.len(), 10_001);
+    // One that stays, one that comes, one that goes, and one that was never there when anybody looked.
+    change(&mut aggregate, 2, &[(1, "1 7 t7"), (1, "1 -1 t"), (-1, "1 9 t9"), (1, "1 -2 -"), (-1, "1 -2 -")]);
+    save(&mut aggregate, &changed);
+    assert_eq!(changed.len(), 5);
+    let mut restored = restored(make, &all);
+    assert_eq!(restored.state_rows(), 1 + 10_000);
+    save(&mut restored, &changed);
+    assert_eq!(changed.len(), 5, "all of it is in the checkpoint that it goes on with");
 }

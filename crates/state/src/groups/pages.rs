@@ -62,6 +62,13 @@ impl<T: Default> Pages<T> {
 }
 
 impl<T> Pages<T> {
+    /// All for which there is room, also those of groups that are not there.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        let of_page = |(page, values): (usize, &'_ Vec<T>)| (0..values.len()).map(move |place| (page, place));
+        let places = self.pages.iter().enumerate().flat_map(of_page);
+        places.map(|(page, place)| (group_at(page, place), &self.pages[page][place]))
+    }
+
     /// Bytes of the pages, without what a `T` may hold elsewhere.
     #[must_use]
     pub fn bytes(&self) -> usize {
