@@ -64,7 +64,18 @@ impl Connection {
         let canceller = self.session.canceller();
         let work = self.session.execute(statement, parameters);
         let outcome = ending(channel, &self.control, canceller, work).await?;
+        if self.session.has_written() {
+            // Its rows are on their way, whatever is asked for now.
+            self.control.end();
+        }
         self.executed(statement, outcome)
+    }
+
+    /// Commits what was executed since the last `Sync`.
+    pub(super) async fn end_group(&mut self, channel: &mut Channel) -> Result<(), Error> {
+        self.control.begin();
+        let canceller = self.session.canceller();
+        ending(channel, &self.control, canceller, self.session.end_group()).await
     }
 
     /// The statements of a text, in order.
