@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -157,20 +158,22 @@ impl Session {
         let mut cancelled = self.canceller.begin(self.deadlines());
         let rest = cancelled.clone();
         let committing = self.begin_committing();
-        let run = async {
-            self.check_admitted(statement)?;
-            let place = self.next_of_batch(statement);
-            if place != Place::Alone {
-                self.begin_implicit();
+        let result = {
+            let run = pin!(async {
+                self.check_admitted(statement)?;
+                let place = self.next_of_batch(statement);
+                if place != Place::Alone {
+                    self.begin_implicit();
+                }
+                self.begin_statement(statement);
+                let outcome = statements::execute(self, statement, parameters).await?;
+                if place == Place::Last { self.end_batch(outcome).await } else { Ok(outcome) }
+            });
+            tokio::select! {
+                biased;
+                error = cancelled.wait_unless(&committing) => Err(error),
+                result = run => result,
             }
-            self.begin_statement(statement);
-            let outcome = statements::execute(self, statement, parameters).await?;
-            if place == Place::Last { self.end_batch(outcome).await } else { Ok(outcome) }
-        };
-        let result = tokio::select! {
-            biased;
-            error = cancelled.wait_unless(&committing) => Err(error),
-            result = run => result,
         };
         let result = result.map(|outcome| match outcome {
             Outcome::Rows { tag, schema, rows } if !committing.has_written() => {
