@@ -13,7 +13,9 @@ pub fn run(arguments: &[String]) -> Result<(), Error> {
     tools::ensure()?;
     run_command(cargo(&["fmt", "--all", "--check"]))?;
     run_command(cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
-    let mut documentation = cargo(&["doc", "--locked", "--workspace", "--no-deps", "--quiet"]);
+    // Most of what is explained is private.
+    let private = "--document-private-items";
+    let mut documentation = cargo(&["doc", "--locked", "--workspace", "--no-deps", private, "--quiet"]);
     documentation.env("RUSTDOCFLAGS", "-D warnings");
     run_command(documentation)?;
     run_command(cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]))
