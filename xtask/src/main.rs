@@ -24,7 +24,7 @@ cargo xtask COMMAND
   demo [--seconds N]      build, start a server with the demo's views and show them changing, until Ctrl-C
   serve [ARGS]            build, and run `freshet serve ARGS`
   test [CRATE | TEST]     all tests; or one crate's own (`test operators`); or one suite (`test oracle`)
-  check                   formatting, clippy with warnings as errors, and all tests
+  check                   formatting, clippy and rustdoc with warnings as errors, and all tests
   slt [PATH] [--update]   the SQL tests under sql-tests/PATH; --update writes the results that came out;
                           `--postgres \"host=... user=...\"` runs them against PostgreSQL instead
   oracle [--minutes N] [--seed S] [--workers W]

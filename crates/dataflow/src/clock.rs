@@ -22,22 +22,16 @@ use tokio::sync::watch;
 use crate::backfill::{Backfill, Builds};
 use crate::build::Spec;
 use crate::checkpoint::{self, Checkpoint, Sink};
+use crate::commit::Submitted;
 use crate::hold::Now;
 use crate::relation::Relation;
-use crate::runtime::Write;
 use crate::sources::Sources;
 use crate::time::Timetable;
 use crate::transaction::Tables;
 use crate::worker::{Command, Done};
-use crate::{CommitError, Error, panics};
+use crate::{Error, panics};
 
 pub(crate) type Reply<T> = oneshot::Sender<T>;
-
-/// A transaction, and who waits for it.
-struct Commit {
-    writes: Vec<Write>,
-    reply: Reply<Result<Epoch, CommitError>>,
-}
 
 /// What others ask of the clock.
 pub(crate) enum Request {
@@ -50,7 +44,7 @@ pub(crate) enum Request {
     /// Ends views, sinks, tables and sources, built or not.
     Drop { ids: Vec<RelationId>, reply: Reply<()> },
     /// A transaction.
-    Commit { writes: Vec<Write>, reply: Reply<Result<Epoch, CommitError>> },
+    Commit(Submitted),
     /// Answer when every source that is read and has an end has been read to its end.
     Flush { reply: Reply<Epoch> },
     /// Write a checkpoint of these relations and sinks. The answer is its epoch.
@@ -125,7 +119,7 @@ impl Clock {
             for request in batch {
                 match request {
                     Request::Stop => return self.end(),
-                    Request::Commit { writes, reply } => commits.push(Commit { writes, reply }),
+                    Request::Commit(commit) => commits.push(commit),
                     Request::Wake => {}
                     other => {
                         // What was written before is in an epoch before.
@@ -174,16 +168,16 @@ impl Clock {
                 self.tell_all_is_well(&Command::Count);
                 let _ = reply.send(());
             }
-            Request::Commit { .. } | Request::Wake | Request::Stop => unreachable!("handled by run"),
+            Request::Commit(_) | Request::Wake | Request::Stop => unreachable!("handled by run"),
         }
     }
 
     /// Closes an epoch of what sources have and of `commits`, if that is anything at all.
-    fn close_epoch(&mut self, commits: Vec<Commit>) {
+    fn close_epoch(&mut self, commits: Vec<Submitted>) {
         let epoch = self.now.get().next();
         let mut changed = HashSet::new();
         let mut committed = Vec::new();
-        for Commit { writes, reply } in commits {
+        for (writes, reply) in commits.into_iter().filter_map(Submitted::begin) {
             match self.tables.check(&writes) {
                 Ok(checked) => {
                     self.tables.write(epoch, checked, &mut changed);

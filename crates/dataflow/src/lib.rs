@@ -1,7 +1,7 @@
 //! Plans made to run: timely dataflows on worker threads, and the one clock that drives them.
 //!
 //! Read in this order: `runtime` (what others call), `clock` (one thread closes epochs),
-//! `transaction` (what is written), `worker` (N threads follow), `advance` (an epoch goes through),
+//! `commit` and `transaction` (what is written), `worker` (N threads follow), `advance` (an epoch goes through),
 //! `build` (plan to operators), `dataflow` (as a worker drives it), `stage` (operators without an
 //! exchange between them), `backfill` and `half_built` (how a dataflow comes to be beside everything
 //! else), `checkpoint` (how all comes to be again), `adapter` (a stage in timely), `exchange` (rows to the worker that owns their key), `relation` (what is
@@ -16,6 +16,7 @@ mod backfill;
 mod build;
 mod checkpoint;
 mod clock;
+mod commit;
 mod dataflow;
 mod error;
 mod exchange;
@@ -39,6 +40,7 @@ mod worker;
 
 pub use backfill::BuildProgress;
 pub use checkpoint::{Checkpoint, Restoring, own_key};
+pub use commit::{Commit, Withdrawal};
 pub use error::{CommitError, Error};
 pub use hold::Hold;
 pub use relation::Relation;

@@ -21,13 +21,14 @@ use crate::agreement::Agreement;
 use crate::backfill::Builds;
 use crate::checkpoint::Checkpoint;
 use crate::clock::{self, Clock, Request};
+use crate::commit::Commit;
 use crate::hold::{Hold, Now};
 use crate::memory::Shares;
 use crate::relation::{Parts, Relation};
 use crate::statistics::{Counters, Statistics};
 use crate::time::{TimeOfDay, Timetable};
 use crate::transaction::identity_of;
-use crate::{CommitError, Error, panics, worker};
+use crate::{Error, panics, worker};
 
 mod views;
 
@@ -231,15 +232,13 @@ impl Runtime {
         let _ = self.0.requests.send(Request::Drop { ids, reply });
     }
 
-    /// Writes all of it in one epoch, or nothing. Returns when the epoch is closed, and so visible
-    /// in all views.
-    ///
-    /// # Errors
-    /// If a row to delete is gone or a key to insert is there.
-    pub async fn commit(&self, writes: Vec<Write>) -> Result<Epoch, CommitError> {
-        let (reply, answer) = oneshot::channel();
-        self.0.requests.send(Request::Commit { writes, reply }).map_err(|_| CommitError::Closed)?;
-        answer.await.map_err(|_| CommitError::Closed)?
+    /// Writes all of it in one epoch, or nothing. The epoch is closed, and so visible in all views, when the
+    /// [`Commit`] ends. It fails if a row to delete is gone or a key to insert is there.
+    pub fn commit(&self, writes: Vec<Write>) -> Commit {
+        let (commit, submitted) = Commit::new(writes);
+        // Without a clock, the commit learns that from its reply, which is gone.
+        let _ = self.0.requests.send(Request::Commit(submitted));
+        commit
     }
 
     /// Waits until every source that has an end, and that somebody reads, has been read to its

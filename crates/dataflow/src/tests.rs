@@ -19,6 +19,7 @@ use state::{Budget, Saved};
 
 use crate::{Checkpoint, CommitError, Config, Error, Relation, Restoring, Runtime, SystemTimeOfDay, Write};
 
+mod commits;
 mod epochs;
 mod sources;
 mod time;

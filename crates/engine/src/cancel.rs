@@ -1,9 +1,12 @@
 //! Stopping a statement from outside: the client's wish, or its `statement_timeout`.
+//!
+//! A statement that waits for its commit takes it back. When it is too late for that, the statement goes on,
+//! and its answer is what came of the commit.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use dataflow::{Commit, CommitError, Withdrawal};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
@@ -33,6 +36,59 @@ impl Canceller {
     }
 }
 
+/// How far a statement is with its commit. A clone is of the same statement.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Committing(Arc<watch::Sender<Stage>>);
+
+#[derive(Debug, Default)]
+enum Stage {
+    /// It has written nothing that it could not take back.
+    #[default]
+    Nothing,
+    /// It waits for the clock.
+    Waiting(Withdrawal),
+    /// It has written.
+    Written,
+}
+
+impl Committing {
+    /// For a statement that begins.
+    pub(crate) fn begin(&self) {
+        self.0.send_replace(Stage::Nothing);
+    }
+
+    /// Waits for a commit.
+    pub(crate) async fn written(&self, commit: Commit) -> Result<(), CommitError> {
+        self.0.send_replace(Stage::Waiting(commit.withdrawal()));
+        let written = commit.await;
+        self.0.send_replace(if written.is_ok() { Stage::Written } else { Stage::Nothing });
+        written.map(|_| ())
+    }
+
+    /// Whether the statement waits for the clock.
+    #[cfg(test)]
+    pub(crate) fn is_waiting(&self) -> bool {
+        matches!(*self.0.borrow(), Stage::Waiting(_))
+    }
+
+    /// Whether the statement has written.
+    pub(crate) fn has_written(&self) -> bool {
+        matches!(*self.0.borrow(), Stage::Written)
+    }
+
+    /// Returns when the statement may be left: at once, unless the clock has begun with its commit. What has
+    /// written waits for nothing more, so that it has answered before this is looked at again.
+    async fn stop(&self) {
+        if let Stage::Waiting(withdrawal) = &*self.0.borrow()
+            && withdrawal.withdraw()
+        {
+            return;
+        }
+        // The sender is held here, so that waiting cannot fail.
+        let _ = self.0.subscribe().wait_for(|stage| !matches!(stage, Stage::Waiting(_))).await;
+    }
+}
+
 /// When a statement must have ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Deadlines {
@@ -50,15 +106,11 @@ pub(crate) struct Cancelled {
 }
 
 impl Cancelled {
-    /// Ends when the statement must: not while it commits, since nobody would know whether it did.
-    pub(crate) async fn wait_unless(&mut self, committing: &AtomicBool) -> Error {
-        loop {
-            let error = self.wait().await;
-            if !committing.load(Ordering::Relaxed) {
-                return error;
-            }
-            self.deadlines = Deadlines::default();
-        }
+    /// Ends when the statement must, with nothing written of what it commits.
+    pub(crate) async fn wait_unless(&mut self, committing: &Committing) -> Error {
+        let error = self.wait().await;
+        committing.stop().await;
+        error
     }
 
     /// Ends when the statement must.

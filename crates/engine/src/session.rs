@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use arrow::datatypes::Field;
@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use sql::{Parsed, Statement};
 
 use crate::bind::Binder;
-use crate::cancel::{Canceller, Deadlines};
+use crate::cancel::{Canceller, Committing, Deadlines};
 use crate::memory::StatementMemory;
 use crate::statement::Casts;
 use crate::transaction::{Transaction, TransactionStatus};
@@ -40,8 +40,8 @@ pub struct Session {
     pub(crate) notices: Vec<Notice>,
     pub(crate) casts: Arc<Casts>,
     canceller: Canceller,
-    /// Whether a commit is under way, which is not cancelled.
-    committing: Arc<AtomicBool>,
+    /// How far the statement at hand is with its commit.
+    pub(crate) committing: Committing,
     /// The text that was parsed last.
     batch: Mutex<Batch>,
 }
@@ -73,7 +73,7 @@ impl Session {
             notices: Vec::new(),
             casts: Arc::default(),
             canceller: Canceller::default(),
-            committing: Arc::default(),
+            committing: Committing::default(),
             batch: Mutex::default(),
         }
     }
@@ -157,25 +157,28 @@ impl Session {
     pub async fn execute(&mut self, statement: &Arc<Parsed>, parameters: &[ScalarValue]) -> Result<Outcome, Error> {
         let mut cancelled = self.canceller.begin(self.deadlines());
         let rest = cancelled.clone();
-        self.committing.store(false, Ordering::Relaxed);
-        let committing = Arc::clone(&self.committing);
-        let run = async {
-            self.check_admitted(statement)?;
-            let place = self.next_of_batch(statement);
-            if place != Place::Alone {
-                self.begin_implicit();
+        let committing = self.begin_committing();
+        let result = {
+            let run = pin!(async {
+                self.check_admitted(statement)?;
+                let place = self.next_of_batch(statement);
+                if place != Place::Alone {
+                    self.begin_implicit();
+                }
+                self.begin_statement(statement);
+                let outcome = statements::execute(self, statement, parameters).await?;
+                if place == Place::Last { self.end_batch(outcome).await } else { Ok(outcome) }
+            });
+            tokio::select! {
+                biased;
+                error = cancelled.wait_unless(&committing) => Err(error),
+                result = run => result,
             }
-            self.begin_statement(statement);
-            let outcome = statements::execute(self, statement, parameters).await?;
-            if place == Place::Last { self.end_batch(outcome).await } else { Ok(outcome) }
-        };
-        let result = tokio::select! {
-            biased;
-            error = cancelled.wait_unless(&committing) => Err(error),
-            result = run => result,
         };
         let result = result.map(|outcome| match outcome {
-            Outcome::Rows { tag, schema, rows } => Outcome::Rows { tag, schema, rows: rest.guard(rows) },
+            Outcome::Rows { tag, schema, rows } if !committing.has_written() => {
+                Outcome::Rows { tag, schema, rows: rest.guard(rows) }
+            }
             Outcome::Subscription { schema, rows } => Outcome::Subscription { schema, rows: rest.guard(rows) },
             done => done,
         });
@@ -193,9 +196,20 @@ impl Session {
     /// # Errors
     /// As `COMMIT`; nothing has been written then.
     pub async fn end_group(&mut self) -> Result<(), Error> {
-        let ended = self.end_implicit().await;
-        self.committing.store(false, Ordering::Relaxed);
-        ended
+        let mut cancelled = self.canceller.begin(self.deadlines());
+        let committing = self.begin_committing();
+        let ended = tokio::select! {
+            biased;
+            error = cancelled.wait_unless(&committing) => Err(error),
+            ended = self.end_implicit() => ended,
+        };
+        ended.inspect_err(|_| self.fail_transaction())
+    }
+
+    /// Whether the last statement has written what nobody can take back: it is not cancelled any more.
+    #[must_use]
+    pub fn has_written(&self) -> bool {
+        self.committing.has_written()
     }
 
     /// Whether a transaction is open.
@@ -223,12 +237,14 @@ impl Session {
         self.canceller.clone()
     }
 
-    /// Writes rows in one epoch. From here on the statement is not cancelled.
+    /// Writes rows in one epoch. Once the clock has begun with that, the statement is not cancelled.
     pub(crate) async fn write(&self, writes: Vec<Write>) -> Result<(), CommitError> {
-        self.committing.store(true, Ordering::Relaxed);
-        let written = self.engine.runtime().commit(writes).await;
-        self.committing.store(false, Ordering::Relaxed);
-        written.map(|_| ())
+        self.committing.written(self.engine.runtime().commit(writes)).await
+    }
+
+    fn begin_committing(&self) -> Committing {
+        self.committing.begin();
+        self.committing.clone()
     }
 
     /// Where a statement that is run now stands in the text that was parsed last.

@@ -189,22 +189,26 @@ impl Session {
     }
 
     async fn commit_active(&mut self) -> Result<(), Error> {
-        let Transaction::Active(active) = std::mem::take(&mut self.transaction) else { return Ok(()) };
-        for name in &active.local {
-            self.info.settings.restore_one(name, &active.settings);
+        let Transaction::Active(active) = &mut self.transaction else { return Ok(()) };
+        for name in active.local.drain(..) {
+            self.info.settings.restore_one(&name, &active.settings);
         }
-        let writes = pending_writes(&active.writes)?;
-        if writes.is_empty() {
+        // Whatever becomes of it, the block is over.
+        active.implicit = true;
+        let (pending, last) = (active.writes.clone(), active.step);
+        let writes = pending_writes(&pending)?;
+        let written = if writes.is_empty() { Ok(()) } else { self.write(writes).await };
+        let Err(error) = written else {
+            self.transaction = Transaction::Idle;
             return Ok(());
-        }
-        let Err(error) = self.write(writes).await else { return Ok(()) };
-        self.info.settings.restore(&active.settings);
+        };
+        self.fail_transaction();
         if matches!(error, CommitError::Conflict) {
             // Whoever inserted a key that has come to be there meanwhile must not try again.
             let now = Reader::now(self.engine.catalog(), self.engine.runtime());
-            for (oid, rows) in active.writes.iter() {
+            for (oid, rows) in pending.iter() {
                 let deletes = rows.read().deleted();
-                let inserts = rows.read().inserted(active.step)?;
+                let inserts = rows.read().inserted(last)?;
                 if let Some(duplicate) = duplicate_of(&now, *oid, &deletes, &inserts)? {
                     return Err(duplicate);
                 }

@@ -62,7 +62,7 @@ impl WireType {
                 (Type::NUMERIC, ((i32::from(*precision) << 16) | (i32::from(*scale) & 0xffff)) + 4)
             }
             PgType::Varchar(Some(length)) => (Type::VARCHAR, i32::try_from(*length).ok()?.checked_add(4)?),
-            PgType::Char(length) => (Type::BPCHAR, i32::try_from(*length).ok()?.checked_add(4)?),
+            PgType::Char(Some(length)) => (Type::BPCHAR, i32::try_from(*length).ok()?.checked_add(4)?),
             other => (by_name(other.base_name())?, -1),
         };
         Some(Self { base, modifier })
@@ -188,7 +188,8 @@ fn pg_type(base: &Type) -> Option<PgType> {
         Type::FLOAT8 => PgType::Double,
         Type::NUMERIC => PgType::Numeric(None),
         // A parameter's length is nobody's business but its column's.
-        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::UNKNOWN => PgType::Text,
+        Type::TEXT | Type::VARCHAR | Type::UNKNOWN => PgType::Text,
+        Type::BPCHAR => PgType::Char(None),
         Type::NAME => PgType::Name,
         Type::CHAR => PgType::SystemChar,
         Type::JSON => PgType::Json,
@@ -216,7 +217,7 @@ mod tests {
         let array = |element| PgType::Array(Box::new(element));
         for (pg_type, oid, modifier, formatted) in [
             (PgType::Varchar(Some(10)), 1043, 14, "character varying(10)"),
-            (PgType::Char(3), 1042, 7, "character(3)"),
+            (PgType::Char(Some(3)), 1042, 7, "character(3)"),
             (PgType::Numeric(Some((10, 2))), 1700, 655_366, "numeric(10,2)"),
             (PgType::Numeric(None), 1700, -1, "numeric"),
             (PgType::Uuid, 2950, -1, "uuid"),

@@ -1,10 +1,10 @@
-//! The rows of a `VALUES` that are literals and nothing else, as a bulk load sends them by the hundred
-//! thousand: a few bytes each, where a syntax tree takes hundreds.
+//! The rows of a `VALUES` that are literals, as a bulk load sends them by the hundred thousand: a few bytes
+//! each, where a syntax tree takes hundreds. Values that are more have one.
 
 use sqlparser::ast;
 use sqlparser::tokenizer::{Location, Span};
 
-/// Rows of literals, all of the same width.
+/// Rows of values, all of the same width.
 #[derive(Clone, Debug, Default)]
 pub struct LiteralRows {
     pub(crate) width: usize,
@@ -12,7 +12,7 @@ pub struct LiteralRows {
     /// What is between quotes, and the digits of numbers.
     pub(crate) text: String,
     pub(crate) types: Vec<ast::DataType>,
-    /// Literals that need more than the forms of [`Literal`].
+    /// Values that are more than the forms of [`Literal`], those that are written alike in one place once.
     pub(crate) expressions: Vec<ast::Expr>,
     /// Where the values of the first row stand in the text that was parsed.
     pub(crate) first_row: Vec<Location>,
@@ -53,7 +53,7 @@ pub enum Literal<'a> {
     Typed(&'a ast::DataType, &'a str),
     /// `$n`
     Parameter(usize),
-    /// Any other.
+    /// Any other value; the same one for those in the same place of a row that are written alike.
     Expression(&'a ast::Expr),
 }
 

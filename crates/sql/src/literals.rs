@@ -36,6 +36,7 @@ pub(crate) fn type_values(values: &mut Values) {
 
 fn is_integer(expression: &Expr) -> bool {
     match expression {
+        Expr::Nested(inner) => is_integer(inner),
         Expr::Value(value) => matches!(&value.value, Value::Number(number, _) if number.parse::<i32>().is_ok()),
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } => matches!(
             expr.as_ref(),

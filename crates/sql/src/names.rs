@@ -113,6 +113,7 @@ fn name_select(select: &mut ast::Select, outermost: bool) -> Vec<(String, String
 }
 
 fn name_derived(factor: &mut ast::TableFactor) {
+    series::from_arguments(factor);
     match factor {
         ast::TableFactor::Derived { subquery, .. } => {
             name_query(subquery, false);

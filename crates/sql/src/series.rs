@@ -1,7 +1,10 @@
 //! `generate_series` in a select list, which is rows in Postgres and an array in DataFusion.
 //!
 //! One of numbers alone goes to the FROM clause, where it comes in batches. Any other is an array that
-//! is taken apart, and has no more elements than fit into one.
+//! is taken apart, and has no more elements than fit into one. So is one in a FROM clause whose bounds are not
+//! known before it runs.
+
+use std::ops::ControlFlow;
 
 use sqlparser::ast::{self, Expr, SelectItem};
 use sqlparser::dialect::PostgreSqlDialect;
@@ -9,6 +12,9 @@ use sqlparser::parser::Parser;
 
 /// What the series is called in the FROM clause. No client can type it by accident.
 const TABLE: &str = "freshet series";
+
+/// The function's name.
+const SERIES: &str = "generate_series";
 
 /// `SELECT generate_series(1, 3)` as `SELECT s.s FROM generate_series(1, 3) s(s)`, if it is the only
 /// thing of its kind that the list computes.
@@ -34,11 +40,60 @@ pub(crate) fn from_select_list(select: &mut ast::Select) {
     let quoted = || ast::Ident::with_quote('"', TABLE);
     let alias = match &select.projection[*place] {
         SelectItem::ExprWithAlias { alias, .. } => alias.clone(),
-        _ => ast::Ident::new("generate_series"),
+        _ => ast::Ident::new(SERIES),
     };
     let value = Expr::CompoundIdentifier(vec![quoted(), quoted()]);
     select.projection[*place] = SelectItem::ExprWithAlias { expr: value, alias };
     select.from.push(table);
+}
+
+/// `FROM generate_series(1, $1) AS g` as `FROM (SELECT generate_series(1, $1)) AS g(g)`, if a parameter or a
+/// subquery is among the arguments.
+pub(crate) fn from_arguments(factor: &mut ast::TableFactor) {
+    let ast::TableFactor::Table { name, alias, args: Some(arguments), .. } = factor else { return };
+    let is_open = |argument: &ast::FunctionArg| ast::Visit::visit(argument, &mut Open).is_break();
+    if !name.to_string().eq_ignore_ascii_case(SERIES) || !arguments.args.iter().any(is_open) {
+        return;
+    }
+    let list = arguments.args.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let text = format!("SELECT 1 FROM (SELECT {SERIES}({list}))");
+    let parsed = Parser::new(&PostgreSqlDialect {}).try_with_sql(&text).and_then(|mut parser| parser.parse_query());
+    let Ok(ast::SetExpr::Select(mut select)) = parsed.map(|query| *query.body) else { return };
+    let Some(ast::TableWithJoins { relation: ast::TableFactor::Derived { lateral, subquery, sample, .. }, .. }) =
+        select.from.pop()
+    else {
+        return;
+    };
+    let named = |name: ast::Ident| ast::TableAlias {
+        explicit: true,
+        columns: vec![ast::TableAliasColumnDef { name: name.clone(), data_type: None }],
+        name,
+        at: None,
+    };
+    let alias = match alias.take() {
+        Some(alias) if alias.columns.is_empty() => named(alias.name),
+        Some(alias) => alias,
+        None => named(ast::Ident::new(SERIES)),
+    };
+    *factor = ast::TableFactor::Derived { lateral, subquery, alias: Some(alias), sample };
+}
+
+/// Finds what has no value yet while a statement is bound.
+struct Open;
+
+impl ast::Visitor for Open {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &ast::Query) -> ControlFlow<()> {
+        ControlFlow::Break(())
+    }
+
+    fn pre_visit_value(&mut self, value: &ast::ValueWithSpan) -> ControlFlow<()> {
+        match value.value {
+            ast::Value::Placeholder(_) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
 }
 
 /// `generate_series(...)` as rows.
@@ -66,7 +121,7 @@ fn expression_of(item: &SelectItem) -> Option<&Expr> {
 }
 
 fn is_series(expression: &Expr) -> bool {
-    matches!(expression, Expr::Function(series) if series.name.to_string().eq_ignore_ascii_case("generate_series"))
+    matches!(expression, Expr::Function(series) if series.name.to_string().eq_ignore_ascii_case(SERIES))
 }
 
 /// The series as a relation, if it is one of numbers.

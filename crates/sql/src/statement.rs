@@ -88,7 +88,7 @@ pub struct Name {
 pub struct Insert {
     /// All of it, but for rows that are in `literals`.
     pub clauses: Box<ast::Insert>,
-    /// The rows of its `VALUES`, if they are literals. The clauses have one row of nothing instead.
+    /// The rows of its `VALUES`, if they were read so. The clauses have one row of nothing instead.
     pub literals: Option<LiteralRows>,
 }
 

@@ -9,7 +9,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, ParamValues};
 use datafusion::logical_expr::expr::Placeholder;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::scalar::ScalarValue;
 
 use sql::PgType;
@@ -62,6 +62,16 @@ impl ParameterTypes {
                                 self.note_placeholder(parameter, Some(Arc::clone(&cast.field)))?;
                             }
                         }
+                        // `element = ANY($1)`
+                        Expr::ScalarFunction(call) if call.name() == "array_has" => {
+                            if let [Expr::Placeholder(parameter), element] = call.args.as_slice()
+                                && let Ok((_, element)) = element.to_field(&schema)
+                                && let Some(element) = PgType::from_field(&without_modifier(&element))
+                            {
+                                let array = PgType::Array(Box::new(element)).field("", true);
+                                self.note_placeholder(parameter, Some(Arc::new(array)))?;
+                            }
+                        }
                         Expr::Placeholder(parameter) => self.note_placeholder(parameter, None)?,
                         _ => {}
                     }
@@ -94,7 +104,8 @@ impl ParameterTypes {
 /// assignment that refuses what is too long.
 fn without_modifier(field: &Field) -> Field {
     match PgType::from_field(field) {
-        Some(PgType::Varchar(Some(_)) | PgType::Char(_)) => PgType::Varchar(None).field("", true),
+        Some(PgType::Varchar(Some(_))) => PgType::Varchar(None).field("", true),
+        Some(PgType::Char(_)) => PgType::Char(None).field("", true),
         Some(PgType::Numeric(Some((_, scale)))) => {
             let (precision, least) = NUMERIC_DEFAULT;
             Field::new("", DataType::Decimal128(precision, scale.max(least)), true)

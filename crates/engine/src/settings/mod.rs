@@ -12,9 +12,10 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::RwLock;
+use parking_lot::{RwLock, RwLockWriteGuard};
 
 use crate::nearest::nearest;
 use crate::{Error, SqlState};
@@ -31,6 +32,8 @@ pub struct Settings {
     values: Arc<RwLock<Values>>,
     /// What `RESET` goes back to where that is not the default: the values that the session started with.
     started_with: Arc<RwLock<Values>>,
+    /// How often any was touched.
+    version: Arc<AtomicU64>,
 }
 
 type Values = BTreeMap<String, String>;
@@ -49,6 +52,18 @@ impl Settings {
             return self.get("default_transaction_isolation");
         }
         set.or_else(|| known::find(&name).map(|known| known.default.to_owned()))
+    }
+
+    /// A number that is another one whenever a setting has another value.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    fn values_mut(&self) -> RwLockWriteGuard<'_, Values> {
+        let values = self.values.write();
+        self.version.fetch_add(1, Ordering::AcqRel);
+        values
     }
 
     /// Whether a switch is on.
@@ -122,17 +137,17 @@ impl Settings {
             Some(known) => check(known, value)?,
             None => value.to_owned(),
         };
-        self.values.write().insert(name, value);
+        self.values_mut().insert(name, value);
         Ok(())
     }
 
     /// What is a fact of this session and cannot be set by its statements.
     pub(crate) fn set_fact(&self, name: &str, value: &str) {
-        self.values.write().insert(name.to_owned(), value.to_owned());
+        self.values_mut().insert(name.to_owned(), value.to_owned());
     }
 
     fn reset_all(&self) {
-        let mut values = self.values.write();
+        let mut values = self.values_mut();
         values.retain(|name, _| known::find(name).is_some_and(|known| known.rule == Rule::Fixed));
         values.extend(self.started_with.read().clone());
     }
@@ -144,14 +159,14 @@ impl Settings {
 
     /// Goes back.
     pub(crate) fn restore(&self, remembered: &Remembered) {
-        *self.values.write() = remembered.0.clone();
+        *self.values_mut() = remembered.0.clone();
     }
 
     /// Goes back for one setting.
     pub(crate) fn restore_one(&self, name: &str, remembered: &Remembered) {
         match remembered.0.get(name) {
-            Some(value) => self.values.write().insert(name.to_owned(), value.clone()),
-            None => self.values.write().remove(name),
+            Some(value) => self.values_mut().insert(name.to_owned(), value.clone()),
+            None => self.values_mut().remove(name),
         };
     }
 }

@@ -44,6 +44,15 @@ const LITERALS: &[&str] = &[
     "'no'::date",
     "1e3",
     "1 + 1",
+    "-5::bigint",
+    "- 7",
+    "interval '36 hours'",
+    "interval '1' day",
+    "uuid 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'",
+    "jsonb '{\"b\": 1.0}'",
+    "ARRAY[1, 2]",
+    "'x' || 'y'",
+    "(3)",
 ];
 
 const TYPES: &[&str] = &[
@@ -136,6 +145,18 @@ async fn values_of_all_kinds_in_one_column() {
         ",
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_alike_is_computed_once_unless_it_is_another_value_each_time() {
+    let engine = engine();
+    let mut session = engine.connect("someone", "dev").expect("the database is there");
+    run(&mut session, "CREATE TABLE t (id int, u uuid, s text, n numeric(4,1))").await;
+    let rows: Vec<String> = (0..10_000).map(|id| format!("({id}, gen_random_uuid(), 'x' || 'y', 1.25 + 1)")).collect();
+    assert_eq!(run(&mut session, &format!("INSERT INTO t VALUES {}", rows.join(","))).await, "INSERT 0 10000\n");
+    let shown = run(&mut session, "SELECT count(DISTINCT u), min(s), max(s), min(n), max(n) FROM t").await;
+    assert_eq!(shown, "10000|xy|xy|2.3|2.3\nSELECT 1\n");
+    engine.shutdown();
 }
 
 /// More rows than one batch and more expressions than one block hold.

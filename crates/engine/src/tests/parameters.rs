@@ -51,7 +51,10 @@ async fn types_are_inferred() {
             "INSERT INTO t (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET name = $2 WHERE t.n = $3",
             "(uuid, text, smallint) -> nothing",
         ),
-        ("INSERT INTO w VALUES ($1, $2, $3)", "(character varying, numeric(38,10), character varying) -> nothing"),
+        ("INSERT INTO w VALUES ($1, $2, $3)", "(character varying, numeric(38,10), bpchar) -> nothing"),
+        ("SELECT c FROM w WHERE c = $1", "(bpchar) -> c character(2)"),
+        ("SELECT n FROM t WHERE n = ANY($1) OR name = ANY($2)", "(smallint[], text[]) -> n smallint"),
+        ("SELECT g FROM generate_series(1, $1::int) AS g", "(integer) -> g bigint"),
         ("SHOW timezone", "() -> TimeZone text"),
         ("EXPLAIN SELECT 1", "() -> QUERY PLAN text"),
         (
@@ -96,6 +99,7 @@ async fn values_are_bound() {
         ),
         ("INSERT INTO w VALUES ($1) RETURNING v", vec![text("abc")], "abc\nINSERT 0 1\n"),
         ("DELETE FROM t WHERE id IN ($1, $2)", vec![number(1), number(3)], "DELETE 2\n"),
+        ("SELECT sum(g) FROM generate_series(1, $1::int) AS g", vec![number(4)], "10\nSELECT 1\n"),
         (
             "INSERT INTO t VALUES ($1, 'x') ON CONFLICT (id) DO UPDATE SET name = $2 RETURNING *",
             vec![number(2), text("new")],

@@ -97,6 +97,11 @@ impl Special {
         (self.nans, self.infinities, self.negative_infinities, self.larges) == (0, 0, 0, 0)
     }
 
+    /// Whether an argument is no number.
+    fn is_exceptional(&self) -> bool {
+        (self.nans, self.infinities, self.negative_infinities) != (0, 0, 0)
+    }
+
     fn total(&self, rest: DoubleDouble) -> f64 {
         if self.nans != 0 || (self.infinities != 0 && self.negative_infinities != 0) {
             return f64::NAN;
@@ -179,12 +184,29 @@ impl Accumulator for FloatSum {
     }
 
     fn output(&self, _function: usize, groups: &[u32]) -> Result<Results, Fault> {
-        let results = groups.iter().map(|&group| self.result(group));
+        let mut failures = Vec::new();
+        let mut results = groups.iter().enumerate().map(|(place, &group)| {
+            let result = self.result(group)?;
+            let is_finite = match self.result {
+                DataType::Float32 => (result as f32).is_finite(),
+                _ => result.is_finite(),
+            };
+            // An infinite argument has an infinite sum; what numbers add up to has none where it is too large.
+            let is_sum = is_finite || self.special.get(&group).is_some_and(Special::is_exceptional);
+            if !is_sum {
+                failures.push(place);
+            }
+            Some(result)
+        });
         Ok(match self.result {
             DataType::Float32 => {
-                Results::of(results.map(|result| result.map(|value| value as f32)).collect::<Float32Array>())
+                let values = results.by_ref().map(|result| result.map(|value| value as f32)).collect::<Float32Array>();
+                Results::with_failures(values, &failures)
             }
-            _ => Results::of(results.collect::<Float64Array>()),
+            _ => {
+                let values = results.by_ref().collect::<Float64Array>();
+                Results::with_failures(values, &failures)
+            }
         })
     }
 

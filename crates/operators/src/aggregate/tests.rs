@@ -301,12 +301,12 @@ fn floats_can_be_taken_back() {
         + 1e308
         ---
         => - 0.1 0.1
-        => + inf inf
+        => !+ value out of range: overflow ()
         - 1e308
         - 1e308
         + 0.3
         ---
-        => - inf inf
+        => !- value out of range: overflow ()
         => + 0.4 0.2
         - 0.3
         - 0.1

@@ -60,6 +60,7 @@ pub(super) fn read(bytes: &[u8], base: &Type, target: &DataType) -> Result<Scala
             _ => return Err(malformed(base)),
         },
         Type::JSON => json(utf8(bytes)?, base)?,
+        Type::BPCHAR => text::parse(utf8(bytes)?, base, target)?,
         _ => ScalarValue::Utf8(Some(utf8(bytes)?.to_owned())),
     })
 }

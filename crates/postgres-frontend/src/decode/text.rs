@@ -39,6 +39,8 @@ pub(super) fn parse(text: &str, base: &Type, target: &DataType) -> Result<Scalar
         Type::TIMESTAMP => cast(without_zone(trimmed), target, base),
         Type::TIMESTAMPTZ | Type::INTERVAL | Type::NUMERIC => cast(trimmed, target, base),
         Type::JSON | Type::JSONB => json(text, base),
+        // Spaces at its end are no part of it.
+        Type::BPCHAR => Ok(ScalarValue::Utf8(Some(text.trim_end_matches(' ').to_owned()))),
         _ => Ok(ScalarValue::Utf8(Some(text.to_owned()))),
     }
 }

@@ -1,6 +1,6 @@
 //! Rows of Arrow columns as Postgres' `DataRow` messages, in text and binary format.
 //!
-//! A batch's columns are brought to one Arrow type for each kind of value first ([`canonical`]), so that the
+//! A batch's columns are brought to one Arrow type for each kind of value first ([`canonical`](mod@canonical)), so that the
 //! writers have few cases. Writers go straight into the output buffer.
 
 mod binary;

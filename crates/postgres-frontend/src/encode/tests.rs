@@ -239,13 +239,16 @@ fn characters_are_padded() {
         None
     );
     let values_or_null: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None]));
-    let array = list_of(sql::PgType::Char(2).field("item", true), values_or_null, &[2]);
+    let array = list_of(sql::PgType::Char(Some(2)).field("item", true), values_or_null, &[2]);
     assert_eq!(text(array.clone()), r#"{"a ",NULL}"#);
     assert!(binary(array, None).ends_with("000000026120ffffffff"));
-    let field = sql::PgType::Char(3).field("c", true);
+    let field = sql::PgType::Char(Some(3)).field("c", true);
     let record = StructArray::new(vec![field].into(), vec![Arc::new(values("a"))], None);
     assert_eq!(text(record), r#"("a  ")"#);
-    assert_eq!(copied(vec![Arc::new(values("a"))], vec![sql::PgType::Char(3).field("c", true)]), b"d\0\0\0\x08a  \n");
+    assert_eq!(
+        copied(vec![Arc::new(values("a"))], vec![sql::PgType::Char(Some(3)).field("c", true)]),
+        b"d\0\0\0\x08a  \n"
+    );
 }
 
 #[test]

@@ -106,8 +106,8 @@ impl Connection {
     async fn sync(&mut self, channel: &mut Channel) -> Result<(), Error> {
         // What failed has been undone already.
         if std::mem::take(&mut self.in_group) && !self.skipping {
-            let committed = self.session.end_group().await;
-            self.finish(channel, committed.map_err(Error::from))?;
+            let committed = self.end_group(channel).await;
+            self.finish(channel, committed)?;
         }
         self.skipping = false;
         let status = match self.session.transaction() {

@@ -26,12 +26,20 @@ const NAMES: [&str; 13] = [
 
 /// The values that the client knows.
 #[derive(Default)]
-pub(super) struct Reported([Option<String>; NAMES.len()]);
+pub(super) struct Reported {
+    values: [Option<String>; NAMES.len()],
+    /// That of the settings with these values.
+    version: Option<u64>,
+}
 
 impl Connection {
     /// Tells the client which of the reported settings have changed since the last time.
     pub(super) fn report_settings(&mut self, channel: &mut Channel) -> Result<(), Error> {
-        for (name, known) in NAMES.into_iter().zip(&mut self.reported.0) {
+        let version = self.session.settings().version();
+        if self.reported.version.replace(version) == Some(version) {
+            return Ok(());
+        }
+        for (name, known) in NAMES.into_iter().zip(&mut self.reported.values) {
             let value = match name {
                 "session_authorization" => self.session.info().user.clone(),
                 name => self.session.settings().get(name).unwrap_or_default(),

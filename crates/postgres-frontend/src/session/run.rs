@@ -1,7 +1,7 @@
 //! Runs a statement while watching for what may interrupt it.
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use arrow::datatypes::Field;
@@ -31,14 +31,13 @@ pub(super) async fn interruptible<T>(
 }
 
 /// Waits for `work` of the engine, which may not be dropped: when nobody wants it any more, it is
-/// told to end.
+/// told to end. It is large, and moved nowhere.
 async fn ending<T>(
     channel: &mut Channel,
     control: &Control,
     canceller: Canceller,
-    work: impl Future<Output = Result<T, engine::Error>>,
+    mut work: Pin<&mut impl Future<Output = Result<T, engine::Error>>>,
 ) -> Result<T, Error> {
-    let mut work = pin!(work);
     let interrupted = tokio::select! {
         biased;
         done = &mut work => return Ok(done?),
@@ -62,16 +61,27 @@ impl Connection {
     ) -> Result<Outcome, Error> {
         self.control.begin();
         let canceller = self.session.canceller();
-        let work = self.session.execute(statement, parameters);
-        let outcome = ending(channel, &self.control, canceller, work).await?;
+        let outcome =
+            ending(channel, &self.control, canceller, pin!(self.session.execute(statement, parameters))).await?;
+        if self.session.has_written() {
+            // Its rows are on their way, whatever is asked for now.
+            self.control.end();
+        }
         self.executed(statement, outcome)
+    }
+
+    /// Commits what was executed since the last `Sync`.
+    pub(super) async fn end_group(&mut self, channel: &mut Channel) -> Result<(), Error> {
+        self.control.begin();
+        let canceller = self.session.canceller();
+        ending(channel, &self.control, canceller, pin!(self.session.end_group())).await
     }
 
     /// The statements of a text, in order.
     pub(super) async fn read(&mut self, channel: &mut Channel, text: &str) -> Result<Vec<Arc<Parsed>>, Error> {
         self.control.begin();
         let canceller = self.session.canceller();
-        ending(channel, &self.control, canceller, self.session.read(text)).await
+        ending(channel, &self.control, canceller, pin!(self.session.read(text))).await
     }
 
     /// What a statement takes and gives.
@@ -83,7 +93,7 @@ impl Connection {
     ) -> Result<Description, Error> {
         self.control.begin();
         let canceller = self.session.canceller();
-        ending(channel, &self.control, canceller, self.session.describe(statement, hints)).await
+        ending(channel, &self.control, canceller, pin!(self.session.describe(statement, hints))).await
     }
 
     /// Prepared statements live here, so that forgetting them is done here, too.

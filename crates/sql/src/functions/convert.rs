@@ -97,7 +97,7 @@ impl Convert {
             Conversion::Json => PgType::Json,
             Conversion::Jsonb => PgType::Jsonb,
             Conversion::Varchar { length, .. } => PgType::Varchar(Some(length)),
-            Conversion::Char { length, .. } => PgType::Char(length),
+            Conversion::Char { length, .. } => PgType::Char(Some(length)),
             Conversion::Bytea => PgType::Bytea,
             Conversion::Interval => PgType::Interval,
             Conversion::Date => PgType::Date,

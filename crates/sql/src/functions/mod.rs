@@ -11,6 +11,7 @@ pub(crate) mod convert;
 mod date_part;
 mod domains;
 mod extremes;
+pub(crate) mod interval_keys;
 pub(crate) mod interval_text;
 pub(crate) mod interval_times;
 pub(crate) mod json;

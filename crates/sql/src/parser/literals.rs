@@ -1,11 +1,17 @@
-//! `INSERT INTO t VALUES (literals), ...` read straight from the text: no tokens and no syntax tree of
-//! the rows. What is not understood here at once is sqlparser's, from the statement's start.
+//! `INSERT INTO t VALUES (values), ...` read straight from the text: no tokens and no syntax tree of
+//! the rows. A value that is no literal has a syntax tree of its own, and those that are written alike in
+//! one column have one together. What is not understood here is sqlparser's, from the statement's start.
 
-use sqlparser::ast;
+mod extent;
+
+use std::collections::HashMap;
+
+use sqlparser::ast::{self, VisitMut};
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::Location;
+use sqlparser::tokenizer::{Location, Token};
 
 use super::dialect::FreshetDialect;
+use super::{NESTING_MAX, check_chains, query, tokens_at};
 use crate::literal_rows::{Cell, LiteralRows};
 
 /// More digits are no `numeric` of ours.
@@ -15,7 +21,7 @@ const DIGITS_MAX: usize = 38;
 const PARAMETERS_MAX: u32 = 65_535;
 
 /// Types that may stand before a text.
-const TYPES_BEFORE: [&str; 4] = ["date", "timestamp", "timestamptz", "time"];
+const TYPES_BEFORE: [&str; 8] = ["date", "timestamp", "timestamptz", "time", "interval", "uuid", "json", "jsonb"];
 
 /// The rows of a statement, and where they are in the text.
 pub(super) struct Scanned {
@@ -29,10 +35,17 @@ pub(super) struct Scanned {
 /// Reads an `INSERT` of literals at the start of `sql`, which stands at `location` of the text.
 pub(super) fn scan(sql: &str, location: Location) -> Option<Scanned> {
     u32::try_from(sql.len()).ok()?;
-    let mut scanner = Scanner { sql, at: 0, rows: LiteralRows::default(), types: vec![] };
+    let mut scanner = Scanner {
+        sql,
+        at: 0,
+        rows: LiteralRows::default(),
+        types: vec![],
+        last: (0, location),
+        expressions: HashMap::new(),
+    };
     let columns = scanner.header()?;
     let start = scanner.at;
-    scanner.rows_of(columns, location)?;
+    scanner.rows_of(columns)?;
     let Scanner { at: end, mut rows, .. } = scanner;
     rows.cells.shrink_to_fit();
     rows.text.shrink_to_fit();
@@ -57,6 +70,10 @@ struct Scanner<'a> {
     rows: LiteralRows,
     /// The types in `rows`, as they are written.
     types: Vec<&'a str>,
+    /// A place in the text, in bytes, and its location; the later ones are counted from there.
+    last: (usize, Location),
+    /// The expressions in `rows`, by their places in a row and as they are written.
+    expressions: HashMap<(usize, &'a str), u32>,
 }
 
 impl<'a> Scanner<'a> {
@@ -83,18 +100,17 @@ impl<'a> Scanner<'a> {
         Some(columns)
     }
 
-    fn rows_of(&mut self, columns: Option<usize>, location: Location) -> Option<()> {
-        let mut last = (0, location);
+    fn rows_of(&mut self, columns: Option<usize>) -> Option<()> {
         loop {
             self.accept(b'(').then_some(())?;
             let before = self.rows.cells.len();
             loop {
                 self.skip_space();
                 if before == 0 {
-                    last = (self.at, location_after(&self.sql[last.0..self.at], last.1));
-                    self.rows.first_row.push(last.1);
+                    let location = self.location();
+                    self.rows.first_row.push(location);
                 }
-                let cell = self.cell()?;
+                let cell = self.value(self.rows.cells.len() - before)?;
                 self.rows.cells.push(cell);
                 if !self.accept(b',') {
                     break;
@@ -114,6 +130,56 @@ impl<'a> Scanner<'a> {
                 return Some(());
             }
         }
+    }
+
+    /// Where the text is read.
+    fn location(&mut self) -> Location {
+        self.last = (self.at, location_after(&self.sql[self.last.0..self.at], self.last.1));
+        self.last.1
+    }
+
+    /// A value at a place of a row, up to its end.
+    fn value(&mut self, place: usize) -> Option<Cell> {
+        let (start, text) = (self.at, self.rows.text.len());
+        if let Some(cell) = self.cell() {
+            self.skip_space();
+            if matches!(self.peek(), Some(b',' | b')')) {
+                return Some(cell);
+            }
+        }
+        self.at = start;
+        self.rows.text.truncate(text);
+        self.expression(place)
+    }
+
+    /// A value that is more than one of the literals here.
+    fn expression(&mut self, place: usize) -> Option<Cell> {
+        let length = extent::of(&self.sql[self.at..])?;
+        let written = self.sql[self.at..self.at + length].trim_ascii_end();
+        let known = self.expressions.get(&(place, written)).copied();
+        let index = match known {
+            Some(index) => index,
+            None => {
+                let expression = self.parsed(written)?;
+                let index = u32::try_from(self.rows.expressions.len()).ok()?;
+                self.rows.expressions.push(expression);
+                self.expressions.insert((place, written), index);
+                index
+            }
+        };
+        self.at += length;
+        Some(Cell::Expression(index))
+    }
+
+    /// The syntax tree of an expression that is written here.
+    fn parsed(&mut self, written: &str) -> Option<ast::Expr> {
+        let tokens = tokens_at(written, self.location()).ok()?;
+        check_chains(&tokens).ok()?;
+        let parser = Parser::new(&FreshetDialect).with_recursion_limit(NESTING_MAX);
+        let mut parser = parser.with_tokens_with_locations(tokens);
+        let mut expression = parser.parse_expr().ok()?;
+        parser.expect_token(&Token::EOF).ok()?;
+        expression.visit(&mut query::Check).is_continue().then_some(expression)
     }
 
     fn cell(&mut self) -> Option<Cell> {
@@ -193,32 +259,13 @@ impl<'a> Scanner<'a> {
         if digits == 0 {
             return None;
         }
-        let is_plain = digits <= DIGITS_MAX && !matches!(self.peek(), Some(b'e' | b'E'));
-        if !is_plain && matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            if self.digits().is_empty() {
-                return None;
-            }
-        }
-        let written = &self.sql[from..self.at];
-        if !self.ends() {
+        if digits > DIGITS_MAX || !self.ends() {
             return None;
         }
-        if is_plain {
-            let start = u32::try_from(self.rows.text.len()).ok()?;
-            self.rows.text.push_str(written);
-            let end = u32::try_from(self.rows.text.len()).ok()?;
-            return Some(Cell::Number { start, end, is_negative });
-        }
-        let number = ast::Expr::value(ast::Value::Number(written.to_owned(), false));
-        self.rows.expressions.push(match is_negative {
-            true => ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr: Box::new(number) },
-            false => number,
-        });
-        Some(Cell::Expression(u32::try_from(self.rows.expressions.len() - 1).ok()?))
+        let start = u32::try_from(self.rows.text.len()).ok()?;
+        self.rows.text.push_str(&self.sql[from..self.at]);
+        let end = u32::try_from(self.rows.text.len()).ok()?;
+        Some(Cell::Number { start, end, is_negative })
     }
 
     /// What stands after `::`, up to the value's end.
@@ -298,8 +345,15 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+        loop {
+            match self.peek() {
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
+                Some(b'-' | b'/') => match extent::of_comment(&self.sql[self.at..]) {
+                    Some(length) => self.at += length,
+                    None => return,
+                },
+                _ => return,
+            }
         }
     }
 

@@ -89,6 +89,11 @@ pub fn parse(sql: &str) -> Result<Vec<Parsed>, Error> {
 
 /// The tokens of a part of the text, which stands at `location`.
 fn tokens_of(text: &Text<'_>, part: &str, location: Location) -> Result<Vec<TokenWithSpan>, Error> {
+    tokens_at(part, location).map_err(|error| text.error_in_token(&error))
+}
+
+/// The same with sqlparser's own errors.
+fn tokens_at(part: &str, location: Location) -> Result<Vec<TokenWithSpan>, TokenizerError> {
     let shifted = |inner: Location| match inner.line {
         0 => inner,
         1 => Location { line: location.line, column: location.column + inner.column - 1 },
@@ -97,7 +102,7 @@ fn tokens_of(text: &Text<'_>, part: &str, location: Location) -> Result<Vec<Toke
     let mut tokens = Vec::new();
     let tokenized = Tokenizer::new(&FreshetDialect, part).tokenize_with_location_into_buf(&mut tokens);
     if let Err(error) = tokenized {
-        return Err(text.error_in_token(&TokenizerError { location: shifted(error.location), ..error }));
+        return Err(TokenizerError { location: shifted(error.location), ..error });
     }
     tokens.retain(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF));
     if location != (Location { line: 1, column: 1 }) {

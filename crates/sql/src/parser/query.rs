@@ -57,7 +57,8 @@ fn check_query(query: &mut ast::Query) -> Result<(), Error> {
     }
 }
 
-struct Check;
+/// Looks for what is refused, in whatever it visits.
+pub(super) struct Check;
 
 impl VisitorMut for Check {
     type Break = Error;

@@ -211,15 +211,18 @@ fn rows_of_literals_are_what_sqlparser_reads() {
         ("$1, $23", Some("($1, $23)")),
         ("1e5, -1E-3", Some("(expression 1e5, expression -1E-3)")),
         ("123456789012345678901234567890123456789", Some("(expression 123456789012345678901234567890123456789)")),
-        ("$65536", None),
-        ("1 + 1", None),
-        ("now()", None),
-        ("E'a'", None),
-        ("'a'::text::varchar", None),
-        ("- 1", None),
-        ("1 -- one", None),
-        ("interval '1 day'", None),
-        ("(1)", None),
+        ("interval '1 day', jsonb '{}'", Some("(INTERVAL '1 day', JSONB '{}')")),
+        ("interval '1' day", Some("(expression INTERVAL '1' DAY)")),
+        ("1 + 1, now()", Some("(expression 1 + 1, expression now())")),
+        ("'x' || 'y', 'z'", Some("(expression 'x' || 'y', 'z')")),
+        ("E'it\\'s', $$,)$$, 7", Some("(expression E'it\\'s', expression $$,)$$, 7)")),
+        ("'a'::text::varchar", Some("(expression 'a'::TEXT::VARCHAR)")),
+        ("- 1, -5::bigint", Some("(expression -1, expression -5::BIGINT)")),
+        ("1 -- one", Some("(1)")),
+        ("/* none */ 1", Some("(1)")),
+        ("(1), ARRAY[1, 2]", Some("(expression (1), expression ARRAY[1, 2])")),
+        ("(SELECT max(a), 1 FROM t)", Some("(expression (SELECT max(a), 1 FROM t))")),
+        ("$65536", Some("(expression $65536)")),
     ] {
         for (before, after) in [("INSERT INTO t VALUES (", ")"), ("insert into s.\"T\"(a)values(\n", "\n) RETURNING *")]
         {
@@ -232,6 +235,13 @@ fn rows_of_literals_are_what_sqlparser_reads() {
             assert_eq!(clauses.returning.is_some(), after.contains("RETURNING"), "{text}");
         }
     }
+    let rows = one("INSERT INTO t VALUES (now(), now()), (now(), 1)").1.expect("values");
+    let expression = |row, place| match rows.get(row, place) {
+        Literal::Expression(expression) => std::ptr::from_ref(expression),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(expression(0, 0), expression(1, 0), "what is written alike in one place is kept once");
+    assert_ne!(expression(0, 0), expression(0, 1));
     // Rows that differ in width are sqlparser's to refuse or take.
     assert!(one("INSERT INTO t VALUES (1), (2, 3)").1.is_none());
 }
@@ -251,6 +261,7 @@ fn what_stands_around_rows_of_literals_keeps_its_place() {
         "INSERT INTO t VALUES\n('ä') WHERE",
         "INSERT INTO t VALUES ('ä');\nSELECT 1 1 WHERE",
         "INSERT INTO t VALUES (1); x WHERE",
+        "INSERT INTO t VALUES (1, 'ä', 1 1 WHERE), (2)",
     ] {
         let expected = text.find("WHERE").or(text.find("1 W")).map(|byte| text[..byte].chars().count() + 1);
         let found = position(text);

@@ -48,8 +48,23 @@ pub(super) fn rewrite(expression: Expr, schema: &DFSchema) -> Result<Transformed
             }
             _ => Ok(Transformed::no(Expr::Like(like))),
         },
+        Expr::InList(mut list) => {
+            list.list = list.list.into_iter().map(|value| operators::beside(value, &list.expr, schema)).collect();
+            Ok(Transformed::yes(Expr::InList(list)))
+        }
+        Expr::Between(mut between) => {
+            for bound in [&mut between.low, &mut between.high] {
+                **bound = operators::beside(std::mem::take(bound.as_mut()), &between.expr, schema);
+            }
+            Ok(Transformed::yes(Expr::Between(between)))
+        }
         // Of these DataFusion knows the Arrow type only, which is text.
-        Expr::Case(case) => {
+        Expr::Case(mut case) => {
+            if let Some(operand) = &case.expr {
+                for (when, _) in &mut case.when_then_expr {
+                    **when = operators::beside(std::mem::take(when.as_mut()), operand, schema);
+                }
+            }
             let results = case.when_then_expr.iter().map(|(_, then)| then).chain(&case.else_expr);
             let conversion = common_conversion(results.map(Box::as_ref), schema);
             Ok(converted(Expr::Case(case), conversion))
@@ -134,11 +149,11 @@ fn explicit(operand_of: &Expr, from: &Field, to: &Field, is_assignment: bool) ->
             let text = as_text(operand(), from, &source);
             Some(convert(Conversion::Varchar { length: *length, is_assignment }, text))
         }
-        (_, PgType::Char(length)) => {
+        (_, PgType::Char(Some(length))) => {
             let text = as_text(operand(), from, &source);
             Some(convert(Conversion::Char { length: *length, is_assignment }, text))
         }
-        (_, PgType::Text | PgType::Varchar(None) | PgType::Name | PgType::SystemChar) => {
+        (_, PgType::Text | PgType::Varchar(None) | PgType::Char(None) | PgType::Name | PgType::SystemChar) => {
             Some(as_text(operand(), from, &source))
         }
         (PgType::Real | PgType::Double, PgType::SmallInt | PgType::Integer | PgType::BigInt)

@@ -1,13 +1,14 @@
 //! What an expression means to Postgres where DataFusion thinks otherwise. The same rules serve a
 //! query and a view.
 //!
-//! `operators` acts while the text is bound, `casts` and `dates` before DataFusion's
-//! type coercion, `arithmetic` after it, when every operand has its final type. All of it may run
-//! twice over one plan, and changes nothing the second time.
+//! `operators` acts while the text is bound, `casts`, `dates` and `intervals` before DataFusion's
+//! type coercion, `arithmetic` and `intervals` after it, when every operand has its final type. All of it
+//! may run twice over one plan, and changes nothing the second time.
 
 mod arithmetic;
 mod casts;
 mod dates;
+mod intervals;
 mod one_row;
 mod operators;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
     vec![
         Arc::new(Rewrite { name: "postgres_casts", rewrite: casts::rewrite }),
         Arc::new(Rewrite { name: "postgres_dates", rewrite: dates::rewrite }),
+        Arc::new(Rewrite { name: "postgres_typed_intervals", rewrite: intervals::rewrite }),
         Arc::new(ResolveGroupingFunction::new()),
         Arc::new(TypeCoercion::new()),
         // Coercion makes casts too, such as `float_column = '1'`; a cast of ours is left alone.
@@ -41,6 +43,8 @@ pub(crate) fn analyzer_rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         Arc::new(Rewrite { name: "postgres_coerced_casts", rewrite: casts::rewrite }),
         Arc::new(TypeCoercion::new()),
         Arc::new(Rewrite { name: "postgres_arithmetic", rewrite: arithmetic::rewrite }),
+        Arc::new(Rewrite { name: "postgres_intervals", rewrite: intervals::rewrite }),
+        Arc::new(intervals::IntervalKeys),
         Arc::new(one_row::KeepAboveOneRow),
     ]
 }

@@ -98,12 +98,12 @@ fn integer(operand: &Expr) -> Option<Expr> {
     }
 }
 
-/// Text as what it must be beside a uuid, jsonb, bytea, an array or character(n).
-fn beside(operand: Expr, other: &Expr, schema: &DFSchema) -> Expr {
+/// Text as what it must be beside a uuid, jsonb, bytea, an interval, an array or character(n).
+pub(super) fn beside(operand: Expr, other: &Expr, schema: &DFSchema) -> Expr {
     let Expr::Literal(ScalarValue::Utf8(Some(text)), None) = &operand else { return operand };
     let Ok((_, field)) = other.to_field(schema) else { return operand };
     match PgType::from_field(&field) {
-        Some(PgType::Uuid | PgType::Jsonb | PgType::Bytea | PgType::Array(_)) => {
+        Some(PgType::Uuid | PgType::Jsonb | PgType::Bytea | PgType::Interval | PgType::Array(_)) => {
             Expr::Cast(Cast::new_from_field(Box::new(operand), field))
         }
         // Spaces at the end don't count there, and are not kept.

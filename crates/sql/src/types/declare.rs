@@ -32,7 +32,7 @@ pub fn type_from_sql(sql: &Sql) -> Result<PgType, Error> {
             PgType::Varchar(length.as_ref().map(characters).transpose()?)
         }
         Sql::Char(length) | Sql::Character(length) => {
-            PgType::Char(length.as_ref().map(characters).transpose()?.unwrap_or(1))
+            PgType::Char(Some(length.as_ref().map(characters).transpose()?.unwrap_or(1)))
         }
         Sql::Bytea => PgType::Bytea,
         Sql::Date => PgType::Date,

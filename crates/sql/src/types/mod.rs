@@ -46,8 +46,8 @@ pub enum PgType {
     Text,
     /// `character varying(n)`
     Varchar(Option<u32>),
-    /// `character(n)`
-    Char(u32),
+    /// `character(n)`; without a length what one of any length is compared with.
+    Char(Option<u32>),
     /// `bytea`
     Bytea,
     /// `date`
@@ -93,7 +93,8 @@ impl PgType {
         match self {
             PgType::Numeric(Some((precision, scale))) => format!("numeric({precision},{scale})"),
             PgType::Varchar(Some(length)) => format!("character varying({length})"),
-            PgType::Char(length) => format!("character({length})"),
+            PgType::Char(Some(length)) => format!("character({length})"),
+            PgType::Char(None) => "bpchar".to_owned(),
             PgType::Array(element) => format!("{}[]", element.name()),
             _ => self.base_name().to_owned(),
         }
@@ -205,7 +206,8 @@ impl PgType {
                 Some(length) => Some(length.parse().ok()?),
                 None => None,
             }),
-            "character" => PgType::Char(modifier.unwrap_or("1").parse().ok()?),
+            "character" => PgType::Char(Some(modifier.unwrap_or("1").parse().ok()?)),
+            "bpchar" => PgType::Char(None),
             "uuid" => PgType::Uuid,
             "json" => PgType::Json,
             "jsonb" => PgType::Jsonb,

@@ -5,14 +5,14 @@
 //! transactions, when a checkpoint is taken, and how many workers start again from it. So a failure
 //! replays from its seed, and its message says how. More is checked on the way:
 //!
-//! - a table holds what queries foretold before each write ([`model`]);
+//! - a table holds what queries foretold before each write (`model`);
 //! - a view keeps out the rows on which its query fails, reports as many, and equals the query of
-//!   the others; the query alone gives the error ([`failing_query`]);
+//!   the others; the query alone gives the error (`failing_query`);
 //! - a subscription's changes add up to the view at each epoch, and a transaction sees one epoch
-//!   however long it lasts ([`watch`]);
+//!   however long it lasts (`watch`);
 //! - sessions that write at once see what snapshot isolation allows, and lose no update
-//!   ([`sessions`]);
-//! - however the same writes are split into epochs, the answers are the same ([`split`]);
+//!   (`sessions`);
+//! - however the same writes are split into epochs, the answers are the same (`split`);
 //! - when everything is deleted, no state and no error is left, also after thousands of rows.
 
 mod aggregate;

@@ -1,5 +1,5 @@
 //! The SQL tests: each file of `sql-tests/` against a fresh server, by both protocols, and once more
-//! by the extended one with literals as parameters ([`lifted`]).
+//! by the extended one with literals as parameters (`lifted`).
 //!
 //! A file is sqllogictest text. Records can be kept to one protocol with `onlyif simple` or
 //! `onlyif extended`, and from the parameters with `skipif parameters`. With

@@ -28,6 +28,8 @@ pub(super) fn functions() -> Vec<Definition> {
         // Epochs are not transactions, but clients only want a number that is there.
         constant("txid_current", 0..=0, Kind::Int8, 3),
         constant("pg_current_xact_id", 0..=0, Kind::Int8, 3),
+        // How many transactions ago a row was written: what vacuums are asked about.
+        strict("age", 1..=1, Kind::Int4, |_, _| Ok(0.into())),
         constant("txid_current_if_assigned", 0..=0, Kind::Int8, Cell::Null),
         constant("inet_server_addr", 0..=0, Kind::Text, Cell::Null),
         constant("inet_server_port", 0..=0, Kind::Int4, Cell::Null),

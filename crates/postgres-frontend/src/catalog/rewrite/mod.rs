@@ -60,6 +60,9 @@ impl VisitorMut for Spellings {
     }
 
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        if self.is_over_catalogs {
+            system_columns(expression);
+        }
         names(expression);
         operators(expression);
         casts::rewrite(expression);
@@ -84,6 +87,23 @@ fn field_access(expression: &mut Expr) {
     let name = syntax::text(&name.value);
     let record = std::mem::replace(root.as_mut(), syntax::null());
     *expression = syntax::call("get_field", vec![record, name]);
+}
+
+/// Which transaction has written a row nobody knows here; tools only want a number that is there.
+fn system_columns(expression: &mut Expr) {
+    if is_transaction_number(expression) {
+        *expression = syntax::number("3");
+    }
+}
+
+/// `xmin`, alone or of a table.
+fn is_transaction_number(expression: &Expr) -> bool {
+    let name = match expression {
+        Expr::Identifier(name) => Some(name),
+        Expr::CompoundIdentifier(names) => names.last(),
+        _ => None,
+    };
+    name.is_some_and(|name| name.quote_style.is_none() && name.value.eq_ignore_ascii_case("xmin"))
 }
 
 /// Functions are known by their bare names; some catalog ones by another, where the bare name means something
@@ -167,7 +187,8 @@ fn keep_name(item: &mut SelectItem) {
     let changes = matches!(expression, Expr::Collate { .. })
         || casts::is_registered(expression)
         || syntax::is_array_subquery(expression)
-        || subqueries::reads_catalog(expression);
+        || subqueries::reads_catalog(expression)
+        || is_transaction_number(expression);
     if let (true, Some(name)) = (changes, syntax::column_name(expression)) {
         let expression = std::mem::replace(expression, syntax::null());
         *item = SelectItem::ExprWithAlias { expr: expression, alias: syntax::quoted(&name) };

@@ -33,6 +33,13 @@ pub(super) const ROWS: &[(&str, Rows)] = &[
         };
         world.keyed().map(index_row).collect()
     }),
+    ("pg_stat_user_tables", |world| {
+        let table_row = |table: &Object| row! { relid: table.oid, schemaname: "public", relname: &table.name };
+        [ObjectKind::Table, ObjectKind::MaterializedView]
+            .into_iter()
+            .flat_map(|kind| world.of_kind(kind).map(table_row).collect::<Vec<_>>())
+            .collect()
+    }),
     // A function in Postgres, which `rewrite::tables` turns into this.
     ("pg_get_keywords", |_| {
         let description = |category| match category {

@@ -96,7 +96,7 @@ impl<'a> ValueRows<'a> {
             Literal::Text(text) => Cell::Text(text),
             Literal::Typed(data_type, text) => Cell::Typed(data_type, text),
             Literal::Parameter(number) => Cell::Parameter(number),
-            Literal::Expression(expression) => Cell::Expression(expression),
+            Literal::Expression(expression) => cell_of(expression)?,
         })
     }
 }

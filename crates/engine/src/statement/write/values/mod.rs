@@ -4,51 +4,42 @@
 //! A bulk load is one statement of very many literals. They are not planned each: the literals of one
 //! column that are written alike (numbers of one scale, texts, `date '...'`) are one array, and one
 //! cast takes it to the column's type, the same that takes a computed value there. What is more than a
-//! literal is planned in blocks, so that the time for it grows with the number of values only.
+//! literal is planned in blocks, so that the time for it grows with the number of values only, and once where it
+//! is written the same in many rows.
 
 mod casts;
 mod cells;
+mod computed;
 mod groups;
 
-use std::ops::{ControlFlow, Range};
+use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::{cast, interleave};
 use arrow::datatypes::{Field, FieldRef};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::scalar::ScalarValue;
 use datafusion::sql::sqlparser::ast;
 
 pub(crate) use self::casts::Casts;
 use self::cells::Cell;
 pub(crate) use self::cells::ValueRows;
+use self::computed::Computed;
 use self::groups::{Group, add_cell};
-use crate::bind::{ParameterTypes, with_types, with_values};
-use crate::statement::query::{collect, typed};
-use crate::statement::write::{Context, Target, assign_column, conform, is_unknown_literal, parse_query, select_of};
+use crate::bind::{ParameterTypes, with_types};
+use crate::statement::write::{Context, Target, conform};
 use crate::{Error, SqlState};
 
 /// Rows that become one batch.
 const CHUNK_ROWS: usize = 8_192;
-/// Expressions that are planned together. Each pass of a planner walks over all of them.
-const BLOCK: usize = 128;
-/// The same with subqueries, each of which becomes a join.
-const BLOCK_OF_QUERIES: usize = 8;
-
 /// `VALUES` on their way into a table.
 pub(crate) struct Values<'a> {
     rows: ValueRows<'a>,
     target: &'a Target,
     /// For each of the table's columns, which value of a row goes there; none for the default.
     places: &'a [Option<usize>],
-}
-
-/// A value that must be computed.
-struct Computed<'a> {
-    column: usize,
-    row: usize,
-    expression: &'a ast::Expr,
 }
 
 /// A part of the rows, taken apart.
@@ -138,17 +129,12 @@ impl<'a> Values<'a> {
         let casts = casts::all(context, self.target, &chunk.groups).await?;
         let columns = self.target.entry.object.columns.fields();
         let mut parts = self.parts(context, &chunk, &casts)?;
-        for block in blocks(&chunk.computed) {
-            let plan = bind_block(context, block).await?;
-            let (plan, fields) = typed(plan, types.clone(), context.parameters)?;
-            let plan = self.assigned_block(context, plan, block)?;
-            let (_, rows) = collect(context.binder, with_values(plan, context.parameters, &fields)?).await?;
-            let row = rows.iter().find(|batch| batch.num_rows() > 0);
-            let row = row.ok_or_else(|| Error::internal("values without a row"))?;
-            for (computed, value) in block.iter().zip(row.columns()) {
-                let value = as_kept(value, &columns[computed.column])?;
-                parts[computed.column].add(&[computed.row], value);
+        for block in computed::blocks(&chunk.computed) {
+            for (one, values) in block.iter().zip(self.computed(context, types, block).await?) {
+                parts[one.column].add(&one.rows, as_kept(&values, &columns[one.column])?);
             }
+            // Between blocks, too: each is planned for milliseconds.
+            tokio::task::yield_now().await;
         }
         let columns = parts.into_iter().map(Parts::into_column).collect::<Result<_, _>>()?;
         conform(self.target, columns, chunk.rows)
@@ -163,11 +149,10 @@ impl<'a> Values<'a> {
             let end = self.rows.len().min(first + CHUNK_ROWS);
             let chunk = self.chunk(first..end, &[], &[])?;
             casts::all(context, self.target, &chunk.groups).await?;
-            for block in blocks(&chunk.computed) {
-                let plan = bind_block(context, block).await?;
+            for block in computed::blocks(&chunk.computed) {
+                let plan = computed::bind(context, block, 1).await?;
                 types.infer(&plan)?;
-                let block: Vec<Computed<'_>> = block.iter().map(|one| Computed { ..*one }).collect();
-                bound.push((plan, block));
+                bound.push((plan, block.to_vec()));
             }
             first = end;
             tokio::task::yield_now().await;
@@ -204,6 +189,7 @@ impl<'a> Values<'a> {
         let count = rows.len();
         let mut chunk = Chunk { rows: count, groups: vec![], computed: vec![] };
         let mut groups: Vec<Vec<Group<'a>>> = self.places.iter().map(|_| vec![]).collect();
+        let mut known = HashMap::new();
         let has_default: Vec<bool> = self.target.entry.defaults.iter().map(Option::is_some).collect();
         for row in 0..count {
             for (column, (place, groups)) in self.places.iter().zip(&mut groups).enumerate() {
@@ -216,7 +202,18 @@ impl<'a> Values<'a> {
                     cell => cell,
                 };
                 match cell {
-                    Cell::Expression(expression) => chunk.computed.push(Computed { column, row, expression }),
+                    Cell::Expression(expression) => {
+                        let mut add = || {
+                            chunk.computed.push(Computed { column, rows: vec![], expression });
+                            chunk.computed.len() - 1
+                        };
+                        let place = match computed::has_query(expression) {
+                            // Nobody knows here whether it is the same each time.
+                            true => add(),
+                            false => *known.entry((column, std::ptr::from_ref(expression))).or_insert_with(add),
+                        };
+                        chunk.computed[place].rows.push(row);
+                    }
                     Cell::Parameter(number) if parameters.is_empty() && fields.is_empty() => {
                         debug_assert!(number > 0, "they are counted from 1");
                     }
@@ -226,26 +223,6 @@ impl<'a> Values<'a> {
         }
         chunk.groups = groups.into_iter().flatten().collect();
         Ok(chunk)
-    }
-
-    /// The block's plan with each value cast to its column.
-    fn assigned_block(
-        &self,
-        context: &Context<'_>,
-        plan: LogicalPlan,
-        block: &[Computed<'_>],
-    ) -> Result<LogicalPlan, Error> {
-        let columns = self.target.entry.object.columns.fields();
-        let plan = sql::analyse(plan, context.binder.state())?;
-        let projection = projection_of(&plan)?;
-        let mut assigned = Vec::with_capacity(block.len());
-        for (index, (computed, value)) in block.iter().zip(&projection.expr).enumerate() {
-            let from = plan.schema().field(index);
-            let is_literal = is_unknown_literal(computed.expression);
-            let value = assign_column(value.clone().unalias(), from, is_literal, &columns[computed.column])?;
-            assigned.push(value.alias(index.to_string()));
-        }
-        Ok(LogicalPlanBuilder::from(projection.input.as_ref().clone()).project(assigned)?.build()?)
     }
 }
 
@@ -272,7 +249,8 @@ impl Parts {
     fn add(&mut self, rows: &[usize], values: ArrayRef) {
         let array = self.arrays.len();
         for (place, row) in rows.iter().enumerate() {
-            self.places[*row] = (array, place);
+            // One value may be that of all of them.
+            self.places[*row] = (array, if values.len() == 1 { 0 } else { place });
         }
         self.arrays.push(values);
     }
@@ -294,48 +272,6 @@ fn parameter_fields(types: &ParameterTypes, values: &[ScalarValue]) -> Vec<Field
         }
     }
     fields
-}
-
-/// The values that are planned together.
-fn blocks<'b, 'a>(mut computed: &'b [Computed<'a>]) -> Vec<&'b [Computed<'a>]> {
-    let mut blocks = Vec::new();
-    while !computed.is_empty() {
-        let mut queries = 0;
-        let end = computed.iter().take(BLOCK).position(|one| {
-            queries += usize::from(has_query(one.expression));
-            queries > BLOCK_OF_QUERIES
-        });
-        let (block, rest) = computed.split_at(end.unwrap_or_else(|| computed.len().min(BLOCK)));
-        blocks.push(block);
-        computed = rest;
-    }
-    blocks
-}
-
-fn has_query(expression: &ast::Expr) -> bool {
-    struct Queries;
-    impl ast::Visitor for Queries {
-        type Break = ();
-
-        fn pre_visit_query(&mut self, _: &ast::Query) -> ControlFlow<()> {
-            ControlFlow::Break(())
-        }
-    }
-    ast::Visit::visit(expression, &mut Queries).is_break()
-}
-
-/// Binds expressions as one row.
-async fn bind_block(context: &Context<'_>, block: &[Computed<'_>]) -> Result<LogicalPlan, Error> {
-    let mut query = parse_query("SELECT 1")?;
-    select_of(&mut query)?.projection = block
-        .iter()
-        .enumerate()
-        .map(|(index, computed)| ast::SelectItem::ExprWithAlias {
-            expr: computed.expression.clone(),
-            alias: name_of(index),
-        })
-        .collect();
-    Ok(context.binder.bind(&query, &context.reader, vec![]).await?.plan)
 }
 
 pub(super) fn name_of(index: usize) -> ast::Ident {
