@@ -221,17 +221,27 @@ impl Relation {
     }
 
     /// What changed after `after` up to and including `upto`, net, in all partitions. `after`
-    /// must be held.
+    /// must be held until this has been called. Batches are formed as they are asked for.
     ///
     /// # Errors
-    /// If Arrow cannot form the rows.
-    pub fn changes(&self, after: Epoch, upto: Epoch) -> Result<Vec<ChangeBatch>, Error> {
+    /// A batch is an error if Arrow cannot form it.
+    #[must_use]
+    pub fn changes(
+        &self,
+        after: Epoch,
+        upto: Epoch,
+    ) -> impl Iterator<Item = Result<ChangeBatch, Error>> + Send + use<> {
         let columns = (0..self.schema().fields().len()).collect::<Vec<_>>();
-        let mut changes = Vec::new();
-        for partition in &self.0.partitions {
-            changes.extend(partition.changes(after, upto, &columns)?);
-        }
-        Ok(changes)
+        let of_partition = |partition: &SharedRows| partition.read().changes(after, upto, &columns);
+        let changes = self.0.partitions.iter().map(of_partition).collect::<Vec<_>>();
+        changes.into_iter().flatten().map(|batch| batch.map_err(Error::from))
+    }
+
+    /// Bytes of rows that are gone and kept only for who reads at `after` or earlier. `after` must
+    /// be held.
+    #[must_use]
+    pub fn held_since(&self, after: Epoch) -> u64 {
+        self.0.partitions.iter().map(|partition| partition.read().died_since(after)).sum()
     }
 
     /// For each row of `keys` (the key columns alone) the row with that key at `at`: all rows that

@@ -15,7 +15,7 @@ use sql::{Parsed, Statement};
 
 use crate::bind::Binder;
 use crate::cancel::{Canceller, Deadlines};
-use crate::memory::StatementMemory;
+use crate::memory::{ResultMemory, StatementMemory};
 use crate::statement::Casts;
 use crate::transaction::{Transaction, TransactionStatus};
 use crate::{Description, Engine, Error, Notice, Outcome, SessionInfo, Settings, statement as statements};
@@ -174,9 +174,13 @@ impl Session {
             error = cancelled.wait_unless(&committing) => Err(error),
             result = run => result,
         };
+        let guard = |rows| {
+            let name = format!("rows of {}", self.name_of(statement));
+            rest.guard(rows, ResultMemory::open(Arc::clone(self.binder.memory()), name))
+        };
         let result = result.map(|outcome| match outcome {
-            Outcome::Rows { tag, schema, rows } => Outcome::Rows { tag, schema, rows: rest.guard(rows) },
-            Outcome::Subscription { schema, rows } => Outcome::Subscription { schema, rows: rest.guard(rows) },
+            Outcome::Rows { tag, schema, rows } => Outcome::Rows { tag, schema, rows: guard(rows) },
+            Outcome::Subscription { schema, rows } => Outcome::Subscription { schema, rows: guard(rows) },
             done => done,
         });
         self.finish(statement, result)
@@ -292,9 +296,14 @@ impl Session {
     fn begin_statement(&mut self, statement: &Parsed) {
         let zone = self.info.settings.get("timezone").unwrap_or_else(|| "UTC".to_owned());
         let keeps_time = self.keeps_time();
-        let text: String = statement.sql.chars().take(NAME_CHARACTERS).collect();
-        let name = format!("session {}: {text}", self.info.process_id);
+        let name = self.name_of(statement);
         self.binder.begin_statement(name, &zone, self.info.settings.search_path(), keeps_time);
+    }
+
+    /// What a person knows a statement by.
+    fn name_of(&self, statement: &Parsed) -> String {
+        let text: String = statement.sql.chars().take(NAME_CHARACTERS).collect();
+        format!("session {}: {text}", self.info.process_id)
     }
 
     /// A statement has ended: an error fails the transaction, and learns its place in the text.

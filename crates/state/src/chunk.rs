@@ -79,6 +79,11 @@ impl Chunk {
         self.bytes + self.deaths.get().map_or(0, |deaths| size_of_val(&**deaths))
     }
 
+    /// Bytes that one of its rows takes, on the average.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.bytes.div_ceil(self.len().max(1))
+    }
+
     pub(crate) fn widest(&self) -> usize {
         *self.widest.get_or_init(|| changes::widest_row(self.rows.columns()))
     }

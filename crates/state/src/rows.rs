@@ -32,6 +32,7 @@ mod order;
 mod probe;
 mod reader;
 mod save;
+mod since;
 
 pub use keys::LookUp;
 use keys::{Hashed, Indexes, Keys};
@@ -39,6 +40,7 @@ pub use locate::Located;
 pub use order::{Order, OrderKey, SortColumn, Walk};
 pub use probe::Probe;
 pub use reader::Reader;
+pub use since::Changes;
 
 /// Names a row for as long as it lives, and while anybody can see it.
 pub type RowId = u64;
@@ -272,13 +274,16 @@ impl Rows {
 
     /// Marks rows dead, which must have been alive.
     fn bury(&mut self, epoch: Epoch, ids: Vec<RowId>, hashes: Vec<u64>) -> Arc<Deaths> {
-        let mut bytes = 0;
+        let (mut bytes, mut died) = (0, 0);
         for &id in &ids {
             let (chunk, offset) = self.version.locate(id).expect("a living row is there");
             bytes += chunk.kill(offset, epoch);
+            died += chunk.row_bytes() as u64;
         }
         self.version.living -= ids.len();
-        let deaths = Arc::new(Deaths { epoch, ids, hashes, are_indexed: AtomicBool::new(false) });
+        let (died_bytes_before, are_indexed) = (self.version.died_bytes, AtomicBool::new(false));
+        self.version.died_bytes += died;
+        let deaths = Arc::new(Deaths { epoch, ids, hashes, died_bytes_before, are_indexed });
         self.version.bytes += bytes + deaths.bytes();
         self.version.deaths.push(epoch.0, Arc::clone(&deaths));
         deaths
