@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use changes::{ChangeBatch, Epoch};
 use connectors::{Position, Source};
@@ -19,6 +19,7 @@ use state::{Holds, SharedRows};
 use tokio::sync::watch;
 
 use crate::Error;
+use crate::found::Found;
 use crate::history::History;
 use crate::hold::{Hold, Now};
 use crate::memory::Shares;
@@ -225,7 +226,6 @@ impl Relation {
     ///
     /// # Errors
     /// A batch is an error if Arrow cannot form it.
-    #[must_use]
     pub fn changes(
         &self,
         after: Epoch,
@@ -244,19 +244,18 @@ impl Relation {
         self.0.partitions.iter().map(|partition| partition.read().died_since(after)).sum()
     }
 
-    /// For each row of `keys` (the key columns alone) the row with that key at `at`: all rows that
-    /// were found, and for each key the index of its row among them.
+    /// For each row of `keys` (the key columns alone) the row with that key at `at`. Its values are
+    /// read only when they are asked for.
     ///
     /// # Errors
     /// If the relation has no key, or `keys` is not of its columns.
-    pub fn find(&self, keys: &RecordBatch, at: Epoch) -> Result<(RecordBatch, Vec<Option<u32>>), Error> {
+    pub fn find(&self, keys: &RecordBatch, at: Epoch) -> Result<Found, Error> {
         if self.0.key.is_none() {
             return Err(Error::NoKey(self.0.id));
         }
-        let columns = (0..self.schema().fields().len()).collect::<Vec<_>>();
         let mut places = vec![None; keys.num_rows()];
-        let mut batches = Vec::new();
-        let mut count = 0u32;
+        let mut of_partitions = Vec::with_capacity(self.0.partitions.len());
+        let mut count = 0;
         for partition in &self.0.partitions {
             let rows = partition.read();
             let found = rows.find_at(keys.columns(), keys.num_rows(), at)?;
@@ -268,13 +267,9 @@ impl Relation {
                     ids.push(id);
                 }
             }
-            if !ids.is_empty() {
-                let gathered: Vec<ArrayRef> = rows.gather(&ids, &columns)?;
-                let options = RecordBatchOptions::new().with_row_count(Some(ids.len()));
-                batches.push(RecordBatch::try_new_with_options(self.schema().clone(), gathered, &options)?);
-            }
+            of_partitions.push((rows, ids));
         }
-        Ok((arrow::compute::concat_batches(self.schema(), &batches)?, places))
+        Ok(Found { schema: self.schema().clone(), places, of_partitions })
     }
 
     /// Living rows in all partitions.
