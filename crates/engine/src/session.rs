@@ -16,6 +16,7 @@ use sql::{Parsed, Statement};
 use crate::bind::Binder;
 use crate::cancel::{Canceller, Deadlines};
 use crate::memory::{ResultMemory, StatementMemory};
+use crate::news::{News, NewsReader};
 use crate::statement::Casts;
 use crate::transaction::{Transaction, TransactionStatus};
 use crate::{Description, Engine, Error, Notice, Outcome, SessionInfo, Settings, statement as statements};
@@ -39,6 +40,7 @@ pub struct Session {
     pub(crate) transaction: Transaction,
     pub(crate) notices: Vec<Notice>,
     pub(crate) casts: Arc<Casts>,
+    pub(crate) news: News,
     canceller: Canceller,
     /// Whether a commit is under way, which is not cancelled.
     committing: Arc<AtomicBool>,
@@ -72,6 +74,7 @@ impl Session {
             transaction: Transaction::default(),
             notices: Vec::new(),
             casts: Arc::default(),
+            news: News::default(),
             canceller: Canceller::default(),
             committing: Arc::default(),
             batch: Mutex::default(),
@@ -219,6 +222,13 @@ impl Session {
         let mut notices = std::mem::take(&mut self.notices);
         notices.retain(|notice| self.info.settings.wants(notice.severity));
         notices
+    }
+
+    /// What the next statement tells while it runs; what it tells when it ends is in
+    /// [`Session::take_notices`].
+    #[must_use]
+    pub fn news(&self) -> NewsReader {
+        self.news.subscribe()
     }
 
     /// A handle by which another thread may cancel what is running.

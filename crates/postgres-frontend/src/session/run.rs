@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::Field;
 use datafusion::scalar::ScalarValue;
-use engine::{Canceller, Description, Outcome};
+use engine::{Canceller, Description, NewsReader, Outcome};
 use sql::{Parsed, Statement};
 
 use super::Connection;
 use crate::control::Control;
 use crate::error::Error;
-use crate::wire::Channel;
+use crate::wire::{Channel, notice_response};
 
 /// Waits for `work`, which may be dropped at any time, unless something interrupts it.
 pub(super) async fn interruptible<T>(
@@ -31,19 +31,33 @@ pub(super) async fn interruptible<T>(
 }
 
 /// Waits for `work` of the engine, which may not be dropped: when nobody wants it any more, it is
-/// told to end.
+/// told to end. Meanwhile the client is told what there is to tell, as fast as it reads.
 async fn ending<T>(
     channel: &mut Channel,
     control: &Control,
-    canceller: Canceller,
+    (canceller, mut news): (Canceller, NewsReader),
     work: impl Future<Output = Result<T, engine::Error>>,
 ) -> Result<T, Error> {
     let mut work = pin!(work);
-    let interrupted = tokio::select! {
-        biased;
-        done = &mut work => return Ok(done?),
-        () = control.shut_down() => Error::shutdown(),
-        () = channel.closed() => Error::gone(),
+    let interrupted = loop {
+        let notice = tokio::select! {
+            biased;
+            done = &mut work => return Ok(done?),
+            () = control.shut_down() => break Error::shutdown(),
+            () = channel.closed() => break Error::gone(),
+            notice = news.next() => notice,
+        };
+        if let Err(error) = channel.put(notice_response(&notice)) {
+            break error;
+        }
+        tokio::select! {
+            biased;
+            done = &mut work => return Ok(done?),
+            () = control.shut_down() => break Error::shutdown(),
+            flushed = channel.flush() => if let Err(error) = flushed {
+                break error;
+            },
+        }
     };
     // A cancel request reaches the engine by itself. So does this, and the statement ends where it
     // may, with nothing left half done.
@@ -61,17 +75,17 @@ impl Connection {
         parameters: &[ScalarValue],
     ) -> Result<Outcome, Error> {
         self.control.begin();
-        let canceller = self.session.canceller();
+        let watch = (self.session.canceller(), self.session.news());
         let work = self.session.execute(statement, parameters);
-        let outcome = ending(channel, &self.control, canceller, work).await?;
+        let outcome = ending(channel, &self.control, watch, work).await?;
         self.executed(statement, outcome)
     }
 
     /// The statements of a text, in order.
     pub(super) async fn read(&mut self, channel: &mut Channel, text: &str) -> Result<Vec<Arc<Parsed>>, Error> {
         self.control.begin();
-        let canceller = self.session.canceller();
-        ending(channel, &self.control, canceller, self.session.read(text)).await
+        let watch = (self.session.canceller(), self.session.news());
+        ending(channel, &self.control, watch, self.session.read(text)).await
     }
 
     /// What a statement takes and gives.
@@ -82,8 +96,8 @@ impl Connection {
         hints: &[Option<Field>],
     ) -> Result<Description, Error> {
         self.control.begin();
-        let canceller = self.session.canceller();
-        ending(channel, &self.control, canceller, self.session.describe(statement, hints)).await
+        let watch = (self.session.canceller(), self.session.news());
+        ending(channel, &self.control, watch, self.session.describe(statement, hints)).await
     }
 
     /// Prepared statements live here, so that forgetting them is done here, too.
