@@ -7,7 +7,7 @@
 //! One thread writes. It builds chunks without a lock; the lock on the indexes is held to write
 //! for the entries of one batch, and to read for walks along chains.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
@@ -86,6 +86,10 @@ pub struct Rows {
     finds_dead: bool,
     /// What the last checkpoint knows: each chunk and its dead rows, by its first row.
     saved: BTreeMap<RowId, (Weak<Chunk>, usize)>,
+    /// The first rows of chunks that are not as the last checkpoint knows them, or not there any more.
+    unsaved: BTreeSet<RowId>,
+    /// The next row's id, as the last checkpoint knows it.
+    saved_next: Option<RowId>,
 }
 
 impl Rows {
@@ -104,6 +108,8 @@ impl Rows {
             horizon: Epoch::ZERO,
             finds_dead: false,
             saved: BTreeMap::new(),
+            unsaved: BTreeSet::new(),
+            saved_next: None,
         })
     }
 
@@ -268,6 +274,7 @@ impl Rows {
     }
 
     fn push(&mut self, chunk: Chunk) {
+        self.unsaved.insert(chunk.first);
         self.version.bytes += chunk.bytes();
         self.version.chunks.push(chunk.first, Arc::new(chunk));
     }
@@ -279,6 +286,9 @@ impl Rows {
             let (chunk, offset) = self.version.locate(id).expect("a living row is there");
             bytes += chunk.kill(offset, epoch);
             died += chunk.row_bytes() as u64;
+            if chunk.note_death() {
+                self.unsaved.insert(chunk.first);
+            }
         }
         self.version.living -= ids.len();
         let (died_bytes_before, are_indexed) = (self.version.died_bytes, AtomicBool::new(false));

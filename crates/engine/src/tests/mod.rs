@@ -7,6 +7,7 @@ mod builds;
 mod bulk;
 mod catalog;
 mod changes;
+mod checkpoints;
 mod limits;
 mod parameters;
 mod queries;

@@ -205,3 +205,26 @@ fn what_a_reader_keeps_from_being_forgotten_is_counted() {
     rows.collect(Epoch(99)).expect("collects");
     assert_eq!(rows.reader().died_since(Epoch(99)) / 1000, 818);
 }
+
+#[test]
+fn a_checkpoint_visits_what_changed_since_the_last() {
+    for size in [100_000, 1_000_000] {
+        let mut rows = keyed();
+        for (epoch, first) in (1..).zip((0..size).step_by(10_000)) {
+            rows.insert(Epoch(epoch), &numbered(first..first + 10_000)).expect("inserts");
+        }
+        let saved = Saved::default();
+        let writer = CheckpointWriter::new(&saved, Partition::ALL, vec![]);
+        rows.checkpoint(&writer).expect("saves");
+        work::take();
+        rows.checkpoint(&writer).expect("saves");
+        assert_eq!(work::take(), (0, 0), "nothing has changed");
+        rows.delete(Epoch(200), &numbered(0..3)).expect("deletes");
+        rows.delete(Epoch(201), &numbered(20_000..20_100)).expect("deletes");
+        rows.insert(Epoch(201), &numbered(size..size + 1)).expect("inserts");
+        work::take();
+        rows.checkpoint(&writer).expect("saves");
+        let (chunks, _) = work::take();
+        assert_eq!(chunks, 3, "two with dead rows and a new one, of {size}");
+    }
+}
