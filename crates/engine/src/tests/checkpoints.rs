@@ -132,10 +132,8 @@ async fn after_a_checkpoint_that_failed_there_is_none_before_a_restart() {
         assert_eq!(refused.code.0, "58030", "{refused}");
         assert!(good.take().keys.is_empty());
         // All else goes on.
-        assert_eq!(
-            run(&mut session, "INSERT INTO t VALUES (3); SELECT count(*) FROM v").await,
-            "INSERT 0 1\n3\nSELECT 1\n"
-        );
+        run(&mut session, "INSERT INTO t VALUES (3)").await;
+        assert_eq!(run(&mut session, "SELECT count(*) FROM v").await, "3\nSELECT 1\n");
         engine.shutdown();
     }
 }
