@@ -166,7 +166,7 @@ impl ChangesOfEpoch {
         let before = Epoch(self.epoch.0 - 1);
         let changes = self.by_relation.entry(relation.id()).or_insert_with(|| {
             let changes = relation.partition(worker).changes(before, self.epoch, &readers.columns);
-            changes.expect("what is in memory can be read")
+            changes.collect::<Result<_, _>>().expect("what is in memory can be read")
         });
         if changes.is_empty() {
             return Vec::new();

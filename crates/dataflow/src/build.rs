@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arrow::datatypes::SchemaRef;
 use changes::{ChangeBatch, Epoch, KeyHasher, partition_of};
@@ -47,6 +48,8 @@ pub(crate) struct Spec {
     pub(crate) plan: Node,
     pub(crate) target: Target,
     pub(crate) counters: Arc<Counters>,
+    /// Whether a checkpoint has the plan's form, which never changes.
+    pub(crate) is_form_saved: AtomicBool,
     /// What its operators hold, a part for each worker.
     pub(crate) memory: Shares,
 }

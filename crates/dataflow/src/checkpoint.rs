@@ -9,6 +9,7 @@
 //! - `p` for how far a source has been read, `e` for how many rows a relation keeps out.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use arrow::datatypes::SchemaRef;
 use changes::Epoch;
@@ -20,6 +21,7 @@ use state::{CheckpointCursor, CheckpointReader, CheckpointSink, CheckpointWriter
 use crate::build::{Built, Spec};
 use crate::clock::Request;
 use crate::relation::Relation;
+use crate::statistics::Counters;
 use crate::{Error, Runtime};
 
 const EPOCH: &[u8] = b"sepoch";
@@ -69,7 +71,7 @@ pub(crate) fn write_inputs<'a>(
     sink.put(TIME.to_vec(), number(moment.now_us.cast_unsigned()))?;
     sink.put(WORKERS.to_vec(), number(workers as u64))?;
     for relation in relations {
-        write_errors(sink, relation.id(), relation.counters().errors())?;
+        write_errors(sink, relation.id(), relation.counters())?;
         if relation.is_source() {
             if let Some(Position(position)) = relation.position_at(epoch) {
                 sink.put(key(relation.id(), POSITION), position.into_bytes().into())?;
@@ -98,8 +100,10 @@ pub(crate) fn write_dataflow(
     partition: Partition,
 ) -> Result<(), Error> {
     if partition.index == 0 {
-        sink.put(key(spec.id, FORM), form(&spec.plan).into())?;
-        write_errors(sink, spec.id, spec.counters.errors())?;
+        if !spec.is_form_saved.swap(true, Ordering::Relaxed) {
+            sink.put(key(spec.id, FORM), form(&spec.plan).into())?;
+        }
+        write_errors(sink, spec.id, &spec.counters)?;
     }
     for (number, operator) in built.operators.iter().enumerate() {
         let writer = CheckpointWriter::new(sink, partition, of_operator(spec.id, number));
@@ -108,8 +112,11 @@ pub(crate) fn write_dataflow(
     Ok(())
 }
 
-fn write_errors(sink: &dyn CheckpointSink, id: RelationId, errors: i64) -> Result<(), Error> {
-    Ok(sink.put(key(id, ERRORS), errors.to_be_bytes().to_vec().into())?)
+fn write_errors(sink: &dyn CheckpointSink, id: RelationId, counters: &Counters) -> Result<(), Error> {
+    match counters.unsaved_errors() {
+        Some(errors) => Ok(sink.put(key(id, ERRORS), errors.to_be_bytes().to_vec().into())?),
+        None => Ok(()),
+    }
 }
 
 fn number(number: u64) -> Value {

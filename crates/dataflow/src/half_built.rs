@@ -272,19 +272,11 @@ fn changes_between(
     upto: Epoch,
 ) -> impl Iterator<Item = Result<ChangeBatch, Error>> {
     let mut at = after;
-    let mut ready = VecDeque::new();
-    std::iter::from_fn(move || {
-        while ready.is_empty() && at < upto {
+    let some_epochs = move || {
+        (at < upto).then(|| {
             let to = relation.nth_change(at, EPOCHS_AT_ONCE).unwrap_or(upto).min(upto);
-            match relation.partition(worker).changes(at, to, &columns) {
-                Ok(changes) => ready.extend(changes),
-                Err(error) => {
-                    at = upto;
-                    return Some(Err(error.into()));
-                }
-            }
-            at = to;
-        }
-        ready.pop_front().map(Ok)
-    })
+            relation.partition(worker).changes(std::mem::replace(&mut at, to), to, &columns)
+        })
+    };
+    std::iter::from_fn(some_epochs).flatten().map(|batch| batch.map_err(Error::from))
 }

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use changes::{ChangeBatch, Epoch};
 use connectors::{Position, Source};
@@ -19,6 +19,7 @@ use state::{Holds, SharedRows};
 use tokio::sync::watch;
 
 use crate::Error;
+use crate::found::Found;
 use crate::history::History;
 use crate::hold::{Hold, Now};
 use crate::memory::Shares;
@@ -221,32 +222,40 @@ impl Relation {
     }
 
     /// What changed after `after` up to and including `upto`, net, in all partitions. `after`
-    /// must be held.
+    /// must be held until this has been called. Batches are formed as they are asked for.
     ///
     /// # Errors
-    /// If Arrow cannot form the rows.
-    pub fn changes(&self, after: Epoch, upto: Epoch) -> Result<Vec<ChangeBatch>, Error> {
+    /// A batch is an error if Arrow cannot form it.
+    pub fn changes(
+        &self,
+        after: Epoch,
+        upto: Epoch,
+    ) -> impl Iterator<Item = Result<ChangeBatch, Error>> + Send + use<> {
         let columns = (0..self.schema().fields().len()).collect::<Vec<_>>();
-        let mut changes = Vec::new();
-        for partition in &self.0.partitions {
-            changes.extend(partition.changes(after, upto, &columns)?);
-        }
-        Ok(changes)
+        let of_partition = |partition: &SharedRows| partition.read().changes(after, upto, &columns);
+        let changes = self.0.partitions.iter().map(of_partition).collect::<Vec<_>>();
+        changes.into_iter().flatten().map(|batch| batch.map_err(Error::from))
     }
 
-    /// For each row of `keys` (the key columns alone) the row with that key at `at`: all rows that
-    /// were found, and for each key the index of its row among them.
+    /// Bytes of rows that are gone and kept only for who reads at `after` or earlier. `after` must
+    /// be held.
+    #[must_use]
+    pub fn held_since(&self, after: Epoch) -> u64 {
+        self.0.partitions.iter().map(|partition| partition.read().died_since(after)).sum()
+    }
+
+    /// For each row of `keys` (the key columns alone) the row with that key at `at`. Its values are
+    /// read only when they are asked for.
     ///
     /// # Errors
     /// If the relation has no key, or `keys` is not of its columns.
-    pub fn find(&self, keys: &RecordBatch, at: Epoch) -> Result<(RecordBatch, Vec<Option<u32>>), Error> {
+    pub fn find(&self, keys: &RecordBatch, at: Epoch) -> Result<Found, Error> {
         if self.0.key.is_none() {
             return Err(Error::NoKey(self.0.id));
         }
-        let columns = (0..self.schema().fields().len()).collect::<Vec<_>>();
         let mut places = vec![None; keys.num_rows()];
-        let mut batches = Vec::new();
-        let mut count = 0u32;
+        let mut of_partitions = Vec::with_capacity(self.0.partitions.len());
+        let mut count = 0;
         for partition in &self.0.partitions {
             let rows = partition.read();
             let found = rows.find_at(keys.columns(), keys.num_rows(), at)?;
@@ -258,13 +267,9 @@ impl Relation {
                     ids.push(id);
                 }
             }
-            if !ids.is_empty() {
-                let gathered: Vec<ArrayRef> = rows.gather(&ids, &columns)?;
-                let options = RecordBatchOptions::new().with_row_count(Some(ids.len()));
-                batches.push(RecordBatch::try_new_with_options(self.schema().clone(), gathered, &options)?);
-            }
+            of_partitions.push((rows, ids));
         }
-        Ok((arrow::compute::concat_batches(self.schema(), &batches)?, places))
+        Ok(Found { schema: self.schema().clone(), places, of_partitions })
     }
 
     /// Living rows in all partitions.

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use changes::RowError;
+use parking_lot::Mutex;
 use plan::RelationId;
 
 /// Errors of one relation that are logged one by one; after those, every thousandth is.
@@ -22,6 +23,8 @@ pub(crate) struct Counters {
     /// Row errors that stand: came and not taken back.
     errors: AtomicI64,
     errors_seen: AtomicU64,
+    /// What the last checkpoint has of `errors`.
+    errors_saved: Mutex<Option<i64>>,
     /// Changes that a sink took.
     sent: AtomicU64,
     /// Rows, groups and values that the operators remember, as last counted.
@@ -34,6 +37,7 @@ impl Counters {
             name: name.to_owned(),
             errors: AtomicI64::new(0),
             errors_seen: AtomicU64::new(0),
+            errors_saved: Mutex::default(),
             sent: AtomicU64::new(0),
             taken: AtomicU64::new(0),
             stepped: AtomicU64::new(0),
@@ -63,6 +67,13 @@ impl Counters {
     /// Row errors that stand.
     pub(crate) fn errors(&self) -> i64 {
         self.errors.load(Ordering::Relaxed)
+    }
+
+    /// Row errors that stand, for a checkpoint; none if the last one has it.
+    pub(crate) fn unsaved_errors(&self) -> Option<i64> {
+        let errors = self.errors();
+        let before = self.errors_saved.lock().replace(errors);
+        (before != Some(errors)).then_some(errors)
     }
 
     /// Row errors that stood when a checkpoint was taken.

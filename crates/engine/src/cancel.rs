@@ -12,6 +12,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use tokio::sync::watch;
 
+use crate::memory::ResultMemory;
 use crate::{Error, SqlState};
 
 /// Cancels what a session is running. A clone cancels the same session.
@@ -133,17 +134,24 @@ impl Cancelled {
         }
     }
 
-    /// `rows`, until they end or must.
-    pub(crate) fn guard(self, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+    /// `rows`, until they end or must. Each batch counts with `memory` until the next is asked for.
+    pub(crate) fn guard(self, rows: SendableRecordBatchStream, memory: ResultMemory) -> SendableRecordBatchStream {
         let schema = rows.schema();
-        let guarded = futures::stream::unfold(Some((rows, self)), |state| async move {
-            let (mut rows, mut cancelled) = state?;
+        let guarded = futures::stream::unfold(Some((rows, self, memory)), |state| async move {
+            let (mut rows, mut cancelled, memory) = state?;
             let next = tokio::select! {
                 biased;
                 error = cancelled.wait() => return Some((Err(error.into()), None)),
-                next = rows.next() => next,
+                next = rows.next() => next?,
             };
-            next.map(|batch| (batch, Some((rows, cancelled))))
+            let given = next.and_then(|batch| {
+                memory.give(changes::bytes_of(batch.columns(), 0..batch.num_rows()))?;
+                Ok(batch)
+            });
+            Some(match given {
+                Ok(batch) => (Ok(batch), Some((rows, cancelled, memory))),
+                Err(error) => (Err(error), None),
+            })
         });
         Box::pin(RecordBatchStreamAdapter::new(schema, guarded))
     }

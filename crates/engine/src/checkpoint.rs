@@ -4,21 +4,20 @@
 //! that it had. Statements are bound again, so that there is no second form of a plan to be kept readable; that
 //! the plan is still the same, the runtime checks before it takes over an operator's state.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch, StringArray, UInt32Array};
-use arrow::datatypes::{DataType, Field, Schema, UInt32Type};
+use arrow::array::RecordBatch;
 use changes::Epoch;
 use dataflow::{Checkpoint, Restoring, own_key};
 use plan::RelationId;
 use state::{CheckpointCursor, CheckpointSink};
 
 use crate::catalog::Entry;
-use crate::{Config, Engine, Error, statement};
+use crate::{Config, Engine, Error, SqlState, statement};
 
-/// Under which the statements are kept, each after those that it needs.
-const STATEMENTS: &str = "statements";
+/// Under which the objects' numbers are kept, each after those that it needs.
+const ORDER: &str = "order";
 /// Under which it is kept which number a new object has.
 const NEXT_OID: &str = "next oid";
 
@@ -27,24 +26,37 @@ fn columns_of(oid: u32) -> String {
     format!("columns {oid}")
 }
 
+/// Under which the statement that made an object is kept.
+fn statement_of(oid: u32) -> String {
+    format!("statement {oid}")
+}
+
 impl Engine {
-    /// Writes what changed since the last checkpoint, or all if there was none. Returns the epoch of the cut.
+    /// Writes what changed since the last checkpoint, or all if there was none, and commits it. Returns the epoch
+    /// of the cut.
     ///
     /// # Errors
-    /// If it could not be written. What is written then is not a checkpoint, and must be begun anew.
+    /// If it could not be written. What is written then is not a checkpoint, and neither this engine nor another
+    /// sink makes one of it: all further ones are refused, since each would lack what this one took with it.
     pub async fn checkpoint(&self, sink: Arc<dyn CheckpointSink>) -> Result<Epoch, Error> {
         // Meanwhile nothing comes or goes.
         let change = self.catalog().change().await;
+        // If this ends early, it stays broken.
+        let known = std::mem::replace(&mut *self.checkpointed().lock(), Known::Broken);
         let entries = change.snapshot().in_order();
         let ids = entries.iter().map(|entry| RelationId(entry.object.oid)).collect::<HashSet<_>>();
+        let known = match known {
+            Known::Broken => return Err(broken()),
+            Known::Unknown => {
+                sink.delete_all(&own_key(""))?;
+                KnownCatalog::default()
+            }
+            Known::Catalog(catalog) => catalog,
+        };
         let epoch = self.runtime().checkpoint(Arc::clone(&sink), ids).await?;
-        sink.delete_all(&own_key(""))?;
-        sink.put(own_key(NEXT_OID), self.catalog().next_oid().to_be_bytes().to_vec().into())?;
-        sink.put(own_key(STATEMENTS), statements(&entries)?.into())?;
-        for entry in &entries {
-            let columns = RecordBatch::new_empty(Arc::clone(&entry.object.columns));
-            sink.put(own_key(&columns_of(entry.object.oid)), columns.into())?;
-        }
+        let known = known.bring_up_to(sink.as_ref(), &entries, self.catalog().next_oid())?;
+        sink.commit(epoch)?;
+        *self.checkpointed().lock() = Known::Catalog(known);
         Ok(epoch)
     }
 
@@ -61,18 +73,21 @@ impl Engine {
         let engine = Engine::launch(config, Some(&checkpoint))?;
         let session = engine.connect("freshet", sql::DATABASE)?;
         let mut restoring = Restoring::new(engine.runtime(), checkpoint.clone());
-        let statements = own_rows(&checkpoint, STATEMENTS)?;
-        let (oids, texts) =
-            (statements.column(0).as_primitive::<UInt32Type>(), statements.column(1).as_string::<i32>());
+        let order = own_bytes(&checkpoint, ORDER)?;
+        let (order, rest) = order.as_chunks::<4>();
+        if !rest.is_empty() {
+            return Err(damaged(ORDER));
+        }
         let change = engine.catalog().change().await;
-        for (&oid, text) in oids.values().iter().zip(texts) {
+        for oid in order.iter().map(|oid| u32::from_be_bytes(*oid)) {
             let columns = own_rows(&checkpoint, &columns_of(oid))?.schema();
-            let parsed = sql::parse(text.unwrap_or_default())?.pop().ok_or_else(|| damaged(STATEMENTS))?;
+            let text = String::from_utf8(own_bytes(&checkpoint, &statement_of(oid))?);
+            let text = text.map_err(|_| damaged(&statement_of(oid)))?;
+            let parsed = sql::parse(&text)?.pop().ok_or_else(|| damaged(&statement_of(oid)))?;
             change.put(statement::restore(&mut restoring, &session, oid, columns, &parsed).await?);
         }
         restoring.finish().await?;
-        let next = checkpoint.own(NEXT_OID)?.ok_or_else(|| damaged(NEXT_OID))?.into_bytes()?;
-        let next = next.try_into().map_err(|_| damaged(NEXT_OID))?;
+        let next = own_bytes(&checkpoint, NEXT_OID)?.try_into().map_err(|_| damaged(NEXT_OID))?;
         engine.catalog().restore_next_oid(u32::from_be_bytes(next));
         drop(change);
         drop(session);
@@ -80,12 +95,71 @@ impl Engine {
     }
 }
 
-fn statements(entries: &[Arc<Entry>]) -> Result<RecordBatch, Error> {
-    let schema =
-        Schema::new(vec![Field::new("oid", DataType::UInt32, false), Field::new("statement", DataType::Utf8, false)]);
-    let oids = entries.iter().map(|entry| entry.object.oid).collect::<Vec<_>>();
-    let texts = entries.iter().map(|entry| Some(entry.create_sql.as_str())).collect::<StringArray>();
-    Ok(RecordBatch::try_new(Arc::new(schema), vec![Arc::new(UInt32Array::from(oids)), Arc::new(texts)])?)
+/// What the last checkpoint has of the catalog.
+#[derive(Debug, Default)]
+pub(crate) enum Known {
+    /// There was none, or by another process.
+    #[default]
+    Unknown,
+    Catalog(KnownCatalog),
+    /// The last one failed.
+    Broken,
+}
+
+/// The catalog as a checkpoint has it.
+#[derive(Debug, Default)]
+pub(crate) struct KnownCatalog {
+    /// By their numbers.
+    entries: BTreeMap<u32, Arc<Entry>>,
+    order: Vec<u32>,
+    next_oid: Option<u32>,
+}
+
+impl KnownCatalog {
+    /// Writes what is not as it was.
+    fn bring_up_to(
+        mut self,
+        sink: &dyn CheckpointSink,
+        entries: &[Arc<Entry>],
+        next_oid: u32,
+    ) -> Result<KnownCatalog, Error> {
+        let mut now = KnownCatalog { next_oid: Some(next_oid), ..KnownCatalog::default() };
+        for entry in entries {
+            let oid = entry.object.oid;
+            let before = self.entries.remove(&oid);
+            let is_known = |before: Arc<Entry>| {
+                before.create_sql == entry.create_sql && before.object.columns == entry.object.columns
+            };
+            if !before.is_some_and(is_known) {
+                let columns = RecordBatch::new_empty(Arc::clone(&entry.object.columns));
+                sink.put(own_key(&columns_of(oid)), columns.into())?;
+                sink.put(own_key(&statement_of(oid)), entry.create_sql.clone().into_bytes().into())?;
+            }
+            now.order.push(oid);
+            now.entries.insert(oid, Arc::clone(entry));
+        }
+        for &gone in self.entries.keys() {
+            sink.delete(own_key(&columns_of(gone)))?;
+            sink.delete(own_key(&statement_of(gone)))?;
+        }
+        if self.order != now.order {
+            let order = now.order.iter().flat_map(|oid| oid.to_be_bytes()).collect::<Vec<_>>();
+            sink.put(own_key(ORDER), order.into())?;
+        }
+        if self.next_oid != now.next_oid {
+            sink.put(own_key(NEXT_OID), next_oid.to_be_bytes().to_vec().into())?;
+        }
+        Ok(now)
+    }
+}
+
+fn broken() -> Error {
+    Error::new(SqlState::IO_ERROR, "an earlier checkpoint could not be written")
+        .with_hint("Restart the server: it goes on from the last one that was.")
+}
+
+fn own_bytes(checkpoint: &Checkpoint, name: &str) -> Result<Vec<u8>, Error> {
+    Ok(checkpoint.own(name)?.ok_or_else(|| damaged(name))?.into_bytes()?)
 }
 
 fn own_rows(checkpoint: &Checkpoint, name: &str) -> Result<RecordBatch, Error> {

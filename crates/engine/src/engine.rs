@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use dataflow::{Checkpoint, Runtime};
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use state::Budget;
 
+use crate::checkpoint::Known;
 use crate::freshet_catalog::FreshetCatalog;
 use crate::pool::Pool;
 use crate::{Catalog, Error, Extension, Session, SessionInfo, Settings, SqlState};
@@ -37,6 +38,7 @@ pub struct Engine {
     extensions: RwLock<Vec<Arc<dyn Extension>>>,
     query_partitions: usize,
     next_process_id: AtomicI32,
+    checkpointed: Mutex<Known>,
 }
 
 impl Engine {
@@ -72,6 +74,7 @@ impl Engine {
             extensions: RwLock::default(),
             query_partitions: config.workers.max(1),
             next_process_id: AtomicI32::new(1),
+            checkpointed: Mutex::default(),
         });
         engine.extend(Arc::new(FreshetCatalog::new(&engine)));
         Ok(engine)
@@ -123,6 +126,11 @@ impl Engine {
     /// Ends the workers. What sessions ask for afterwards is refused.
     pub fn shutdown(&self) {
         self.runtime.shutdown();
+    }
+
+    /// What the last checkpoint has of the catalog.
+    pub(crate) fn checkpointed(&self) -> &Mutex<Known> {
+        &self.checkpointed
     }
 
     pub(crate) fn extensions(&self) -> Vec<Arc<dyn Extension>> {

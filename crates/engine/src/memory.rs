@@ -41,6 +41,31 @@ impl StatementMemory {
     }
 }
 
+/// The rows of a statement that its client has been given and is not through with.
+#[derive(Debug)]
+pub(crate) struct ResultMemory {
+    account: Account,
+    /// Rows that are at hand already count as the statement's.
+    _statement: Arc<StatementMemory>,
+}
+
+impl ResultMemory {
+    /// Nothing yet. `name`: what a person knows the statement by.
+    pub(crate) fn open(statement: Arc<StatementMemory>, name: impl Into<String>) -> ResultMemory {
+        let account = statement.0.budget().open(Owner::Result, name);
+        ResultMemory { account, _statement: statement }
+    }
+
+    /// The client is through with what it was given last, and is given so many bytes more.
+    ///
+    /// # Errors
+    /// 53200.
+    pub(crate) fn give(&self, bytes: usize) -> std::result::Result<(), Error> {
+        self.account.set(0);
+        Ok(self.account.try_grow(bytes)?)
+    }
+}
+
 /// A part of a statement's memory, given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Held {

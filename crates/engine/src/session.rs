@@ -15,7 +15,8 @@ use sql::{Parsed, Statement};
 
 use crate::bind::Binder;
 use crate::cancel::{Canceller, Committing, Deadlines};
-use crate::memory::StatementMemory;
+use crate::memory::{ResultMemory, StatementMemory};
+use crate::news::{News, NewsReader};
 use crate::statement::Casts;
 use crate::transaction::{Transaction, TransactionStatus};
 use crate::{Description, Engine, Error, Notice, Outcome, SessionInfo, Settings, statement as statements};
@@ -39,6 +40,7 @@ pub struct Session {
     pub(crate) transaction: Transaction,
     pub(crate) notices: Vec<Notice>,
     pub(crate) casts: Arc<Casts>,
+    pub(crate) news: News,
     canceller: Canceller,
     /// How far the statement at hand is with its commit.
     pub(crate) committing: Committing,
@@ -72,6 +74,7 @@ impl Session {
             transaction: Transaction::default(),
             notices: Vec::new(),
             casts: Arc::default(),
+            news: News::default(),
             canceller: Canceller::default(),
             committing: Committing::default(),
             batch: Mutex::default(),
@@ -175,11 +178,15 @@ impl Session {
                 result = run => result,
             }
         };
+        let guard = |rows| {
+            let name = format!("rows of {}", self.name_of(statement));
+            rest.guard(rows, ResultMemory::open(Arc::clone(self.binder.memory()), name))
+        };
         let result = result.map(|outcome| match outcome {
             Outcome::Rows { tag, schema, rows } if !committing.has_written() => {
-                Outcome::Rows { tag, schema, rows: rest.guard(rows) }
+                Outcome::Rows { tag, schema, rows: guard(rows) }
             }
-            Outcome::Subscription { schema, rows } => Outcome::Subscription { schema, rows: rest.guard(rows) },
+            Outcome::Subscription { schema, rows } => Outcome::Subscription { schema, rows: guard(rows) },
             done => done,
         });
         self.finish(statement, result)
@@ -229,6 +236,13 @@ impl Session {
         let mut notices = std::mem::take(&mut self.notices);
         notices.retain(|notice| self.info.settings.wants(notice.severity));
         notices
+    }
+
+    /// What the next statement tells while it runs; what it tells when it ends is in
+    /// [`Session::take_notices`].
+    #[must_use]
+    pub fn news(&self) -> NewsReader {
+        self.news.subscribe()
     }
 
     /// A handle by which another thread may cancel what is running.
@@ -308,9 +322,14 @@ impl Session {
     fn begin_statement(&mut self, statement: &Parsed) {
         let zone = self.info.settings.get("timezone").unwrap_or_else(|| "UTC".to_owned());
         let keeps_time = self.keeps_time();
-        let text: String = statement.sql.chars().take(NAME_CHARACTERS).collect();
-        let name = format!("session {}: {text}", self.info.process_id);
+        let name = self.name_of(statement);
         self.binder.begin_statement(name, &zone, self.info.settings.search_path(), keeps_time);
+    }
+
+    /// What a person knows a statement by.
+    fn name_of(&self, statement: &Parsed) -> String {
+        let text: String = statement.sql.chars().take(NAME_CHARACTERS).collect();
+        format!("session {}: {text}", self.info.process_id)
     }
 
     /// A statement has ended: an error fails the transaction, and learns its place in the text.

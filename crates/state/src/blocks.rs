@@ -100,6 +100,7 @@ impl<T> Blocks<T> {
         std::iter::successors(place, |&place| self.after(place)).map(|place| self.get(place))
     }
 
+    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.blocks.iter().flat_map(|block| block.items.iter().map(|(_, item)| item))
     }

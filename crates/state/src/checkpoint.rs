@@ -12,12 +12,16 @@ use std::collections::BTreeMap;
 use std::ops::{Bound, RangeInclusive};
 
 use arrow::array::RecordBatch;
-use changes::{ChangeBatch, VIRTUAL_NODES, partition_of};
+use changes::{ChangeBatch, Epoch, VIRTUAL_NODES, partition_of};
 use parking_lot::RwLock;
 
 use crate::Error;
 
 /// Takes what changed since the last checkpoint. All workers write at once, each keys of its own.
+///
+/// What was put and deleted becomes the checkpoint when all of it is there, by [`CheckpointSink::commit`]; up to
+/// then, and if that never comes, the one before is what is read. Whoever writes has meanwhile forgotten what
+/// it gave to the sink: when anything fails, there is no further checkpoint before a restart.
 pub trait CheckpointSink: Send + Sync {
     /// Sets `key` to `value`.
     ///
@@ -36,6 +40,12 @@ pub trait CheckpointSink: Send + Sync {
     /// # Errors
     /// If that cannot be stored.
     fn delete_all(&self, prefix: &[u8]) -> Result<(), Error>;
+
+    /// All that changed up to the end of `epoch` has been written: it counts now, as a whole.
+    ///
+    /// # Errors
+    /// If that cannot be stored.
+    fn commit(&self, epoch: Epoch) -> Result<(), Error>;
 }
 
 /// Reads what sinks were given, in the order of the keys.
@@ -266,7 +276,7 @@ impl Iterator for Entries<'_> {
 }
 
 /// A checkpoint in memory, as durable storage would hold it: rows are encoded when they come, and decoded when
-/// they are read.
+/// they are read. What is written counts at once, since nothing of it outlives a failure.
 #[derive(Debug, Default)]
 pub struct Saved(RwLock<BTreeMap<Vec<u8>, Stored>>);
 
@@ -319,6 +329,10 @@ impl CheckpointSink for Saved {
 
     fn delete_all(&self, prefix: &[u8]) -> Result<(), Error> {
         self.0.write().retain(|key, _| !key.starts_with(prefix));
+        Ok(())
+    }
+
+    fn commit(&self, _epoch: Epoch) -> Result<(), Error> {
         Ok(())
     }
 }

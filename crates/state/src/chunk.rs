@@ -2,7 +2,7 @@
 //! of death that is set once, by the one writer, while others read.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::buffer::BooleanBuffer;
@@ -33,6 +33,8 @@ pub struct Chunk {
     dead: AtomicUsize,
     /// How many died at or before the horizon. Only the writer looks at it.
     forgotten: AtomicUsize,
+    /// Whether a row has died since the last checkpoint. Only the writer looks at it.
+    has_died: AtomicBool,
     /// Bytes that the rows take, deaths not counted.
     bytes: usize,
     /// Bytes of the widest row; found out when first asked for.
@@ -45,8 +47,8 @@ impl Chunk {
             + ids.as_ref().map_or(0, |ids| size_of_val(&**ids))
             + births.bytes()
             + size_of::<Chunk>();
-        let (deaths, dead, forgotten, widest) = Default::default();
-        Chunk { first, ids, rows, births, deaths, dead, forgotten, bytes, widest }
+        let (deaths, dead, forgotten, has_died, widest) = Default::default();
+        Chunk { first, ids, rows, births, deaths, dead, forgotten, has_died, bytes, widest }
     }
 
     /// How many rows, dead or alive.
@@ -74,9 +76,25 @@ impl Chunk {
         self.forgotten.fetch_add(1, Ordering::Relaxed) + 1
     }
 
+    /// Notes for the next checkpoint that a row died. Returns whether it is the first since the last one.
+    pub(crate) fn note_death(&self) -> bool {
+        // One thread writes it, so that looking first is as good, and cheaper for the second row.
+        !self.has_died.load(Ordering::Relaxed) && !self.has_died.swap(true, Ordering::Relaxed)
+    }
+
+    /// Notes that a checkpoint knows of all that died.
+    pub(crate) fn note_saved(&self) {
+        self.has_died.store(false, Ordering::Relaxed);
+    }
+
     /// Bytes that it takes.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes + self.deaths.get().map_or(0, |deaths| size_of_val(&**deaths))
+    }
+
+    /// Bytes that one of its rows takes, on the average.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.bytes.div_ceil(self.len().max(1))
     }
 
     pub(crate) fn widest(&self) -> usize {

@@ -22,5 +22,7 @@ pub use chunk::Chunk;
 pub use error::Error;
 pub use groups::{Groups, Pages, Room};
 pub use memory::{Account, Budget, Exhausted, Holding, Owner};
-pub use rows::{Identity, Located, LookUp, Order, OrderKey, Pairs, Probe, Reader, RowId, Rows, SortColumn, Walk};
+pub use rows::{
+    Changes, Identity, Located, LookUp, Order, OrderKey, Pairs, Probe, Reader, RowId, Rows, SortColumn, Walk,
+};
 pub use shared::{Holds, SharedRows};

@@ -7,7 +7,7 @@
 //! One thread writes. It builds chunks without a lock; the lock on the indexes is held to write
 //! for the entries of one batch, and to read for walks along chains.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
@@ -32,6 +32,7 @@ mod order;
 mod probe;
 mod reader;
 mod save;
+mod since;
 
 pub use keys::LookUp;
 use keys::{Hashed, Indexes, Keys};
@@ -39,6 +40,7 @@ pub use locate::Located;
 pub use order::{Order, OrderKey, SortColumn, Walk};
 pub use probe::Probe;
 pub use reader::Reader;
+pub use since::Changes;
 
 /// Names a row for as long as it lives, and while anybody can see it.
 pub type RowId = u64;
@@ -84,6 +86,10 @@ pub struct Rows {
     finds_dead: bool,
     /// What the last checkpoint knows: each chunk and its dead rows, by its first row.
     saved: BTreeMap<RowId, (Weak<Chunk>, usize)>,
+    /// The first rows of chunks that are not as the last checkpoint knows them, or not there any more.
+    unsaved: BTreeSet<RowId>,
+    /// The next row's id, as the last checkpoint knows it.
+    saved_next: Option<RowId>,
 }
 
 impl Rows {
@@ -102,6 +108,8 @@ impl Rows {
             horizon: Epoch::ZERO,
             finds_dead: false,
             saved: BTreeMap::new(),
+            unsaved: BTreeSet::new(),
+            saved_next: None,
         })
     }
 
@@ -266,19 +274,26 @@ impl Rows {
     }
 
     fn push(&mut self, chunk: Chunk) {
+        self.unsaved.insert(chunk.first);
         self.version.bytes += chunk.bytes();
         self.version.chunks.push(chunk.first, Arc::new(chunk));
     }
 
     /// Marks rows dead, which must have been alive.
     fn bury(&mut self, epoch: Epoch, ids: Vec<RowId>, hashes: Vec<u64>) -> Arc<Deaths> {
-        let mut bytes = 0;
+        let (mut bytes, mut died) = (0, 0);
         for &id in &ids {
             let (chunk, offset) = self.version.locate(id).expect("a living row is there");
             bytes += chunk.kill(offset, epoch);
+            died += chunk.row_bytes() as u64;
+            if chunk.note_death() {
+                self.unsaved.insert(chunk.first);
+            }
         }
         self.version.living -= ids.len();
-        let deaths = Arc::new(Deaths { epoch, ids, hashes, are_indexed: AtomicBool::new(false) });
+        let (died_bytes_before, are_indexed) = (self.version.died_bytes, AtomicBool::new(false));
+        self.version.died_bytes += died;
+        let deaths = Arc::new(Deaths { epoch, ids, hashes, died_bytes_before, are_indexed });
         self.version.bytes += bytes + deaths.bytes();
         self.version.deaths.push(epoch.0, Arc::clone(&deaths));
         deaths

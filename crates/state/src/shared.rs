@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use changes::{ChangeBatch, Epoch};
+use changes::Epoch;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 
-use crate::{Chunk, Error, Reader, Rows};
+use crate::{Changes, Chunk, Reader, Rows};
 
 /// [`Rows`] that one thread writes and others read.
 #[derive(Clone, Debug)]
@@ -83,11 +83,9 @@ impl SharedRows {
         self.read().into_chunks()
     }
 
-    /// What changed after `after` up to and including `upto`, net.
-    ///
-    /// # Errors
-    /// If Arrow cannot form the rows.
-    pub fn changes(&self, after: Epoch, upto: Epoch, columns: &[usize]) -> Result<Vec<ChangeBatch>, Error> {
+    /// What changed after `after` up to and including `upto`, net, as [`Reader::changes`].
+    #[must_use]
+    pub fn changes(&self, after: Epoch, upto: Epoch, columns: &[usize]) -> Changes {
         self.read().changes(after, upto, columns)
     }
 }

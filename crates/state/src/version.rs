@@ -5,10 +5,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array, new_empty_array};
+use arrow::array::{ArrayRef, UInt32Array, new_empty_array};
 use arrow::compute;
 use arrow::datatypes::SchemaRef;
-use changes::{Bounds, ChangeBatch, Epoch};
+use changes::{Bounds, Epoch};
 use hashbrown::HashMap;
 
 use crate::blocks::Blocks;
@@ -29,6 +29,8 @@ pub(crate) struct Version {
     pub(crate) living: usize,
     /// Bytes that chunks and deaths take.
     pub(crate) bytes: usize,
+    /// Bytes of all rows that ever died.
+    pub(crate) died_bytes: u64,
     /// Rows and bytes of a batch at most.
     pub(crate) bounds: Bounds,
 }
@@ -40,6 +42,8 @@ pub(crate) struct Deaths {
     pub(crate) ids: Vec<RowId>,
     /// The hash of each row's identity, if others look for dead rows by it.
     pub(crate) hashes: Vec<u64>,
+    /// Bytes of all rows that died before them.
+    pub(crate) died_bytes_before: u64,
     /// Whether the index of dead rows has them. Only the writer looks at it.
     pub(crate) are_indexed: AtomicBool,
 }
@@ -52,8 +56,8 @@ impl Deaths {
 
 impl Version {
     pub(crate) fn new(schema: SchemaRef) -> Version {
-        let bounds = Bounds::BATCH;
-        Version { schema, chunks: Blocks::default(), deaths: Blocks::default(), living: 0, bytes: 0, bounds }
+        let (chunks, deaths) = (Blocks::default(), Blocks::default());
+        Version { schema, chunks, deaths, living: 0, bytes: 0, died_bytes: 0, bounds: Bounds::BATCH }
     }
 
     /// The chunk that holds a row, and where in it; none if the row is forgotten, or younger than
@@ -69,29 +73,22 @@ impl Version {
         self.locate(id).is_some_and(|(chunk, offset)| chunk.birth(offset) <= at && at < chunk.death(offset))
     }
 
-    /// What changed after epoch `after` up to and including `upto`, net: a row that was born and
-    /// died in between does not show. Work is in proportion to the change, and new rows are not
-    /// copied where they lie together. `after` must be at or above the horizon.
-    ///
-    /// # Errors
-    /// If Arrow cannot form the rows.
-    pub(crate) fn changes(&self, after: Epoch, upto: Epoch, columns: &[usize]) -> Result<Vec<ChangeBatch>, Error> {
-        let mut changes = Vec::new();
-        for chunk in self.chunks.from(self.chunks.tail(|chunk| chunk.newest() > after)) {
-            changes.extend(chunk.born_between(after, upto, columns)?.map(ChangeBatch::inserts));
-        }
+    /// Bytes of the rows that died after epoch `after`, which must be at or above the horizon: what
+    /// a reader at `after` keeps from being forgotten. Asking costs a search, no walk.
+    pub(crate) fn died_since(&self, after: Epoch) -> u64 {
+        let since = match self.deaths.at_most(after.0) {
+            Some(last_before) => self.deaths.after(last_before),
+            None => self.deaths.first(),
+        };
+        since.map_or(0, |first| self.died_bytes - self.deaths.get(first).died_bytes_before)
+    }
+
+    /// The rows that were there at `after` and died up to and including `upto`.
+    pub(crate) fn died_between(&self, after: Epoch, upto: Epoch) -> Vec<RowId> {
         let since = self.deaths.from(self.deaths.tail(|deaths| deaths.epoch > after));
         let died = since.take_while(|deaths| deaths.epoch <= upto).flat_map(|deaths| deaths.ids.iter().copied());
         let was_there = |id: &RowId| self.locate(*id).is_some_and(|(chunk, offset)| chunk.birth(offset) <= after);
-        let died = died.filter(was_there).collect::<Vec<_>>();
-        if !died.is_empty() {
-            let schema = Arc::new(self.schema.project(columns)?);
-            for piece in self.gather_pieces(&died, columns) {
-                let (range, gathered) = piece?;
-                changes.push(ChangeBatch::deletes(batch_of(&schema, gathered, range.len())?));
-            }
-        }
-        Ok(changes)
+        died.filter(was_there).collect()
     }
 
     /// The columns `columns` of the rows `ids`, in that order, in pieces that fit a batch, and
@@ -104,11 +101,23 @@ impl Version {
         let mut next = 0;
         std::iter::from_fn(move || {
             let first = next;
-            let rest = ids.get(first..).filter(|rest| !rest.is_empty())?;
-            let found = self.find_places(rest, columns, self.bounds);
-            next += found.places.len();
-            Some(found.gather(columns).map(|gathered| (first..next, gathered)))
+            let (count, gathered) = self.gather_piece(ids.get(first..)?, columns)?;
+            next += count;
+            Some(gathered.map(|gathered| (first..next, gathered)))
         })
+    }
+
+    /// The first piece of [`Version::gather_pieces`], and of how many rows it is; none of no rows.
+    pub(crate) fn gather_piece(
+        &self,
+        ids: &[RowId],
+        columns: &[usize],
+    ) -> Option<(usize, Result<Vec<ArrayRef>, Error>)> {
+        if ids.is_empty() {
+            return None;
+        }
+        let found = self.find_places(ids, columns, self.bounds);
+        Some((found.places.len(), found.gather(columns)))
     }
 
     /// The columns `columns` of the rows `ids`, in that order, which together must fit what Arrow
@@ -227,9 +236,4 @@ impl Places<'_> {
         let take = |&column: &usize| compute::take(chunk.rows.column(column), &offsets, None);
         Ok(columns.iter().map(take).collect::<Result<_, _>>()?)
     }
-}
-
-fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, Error> {
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
 }

@@ -1,6 +1,7 @@
 //! Views and sinks as the layers above ask for them, and how they wait for them.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use futures::channel::oneshot;
 use plan::{Node, RelationId};
@@ -79,7 +80,8 @@ impl Runtime {
 
     fn spec(&self, id: RelationId, name: &str, plan: Node, target: Target, counters: Arc<Counters>) -> Spec {
         let memory = Shares::new(self.0.budget.open(Owner::Operators, name), self.0.workers);
-        Spec { id, name: name.to_owned(), plan, target, counters, memory }
+        let is_form_saved = AtomicBool::new(false);
+        Spec { id, name: name.to_owned(), plan, target, counters, is_form_saved, memory }
     }
 
     pub(crate) fn build<T>(&self, spec: Spec, made: T) -> Result<Build<T>, Error> {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::compute::{interleave_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use changes::Epoch;
-use dataflow::Relation;
+use dataflow::{Found, Relation};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, Operator, TableProviderFilterPushDown, TableType};
@@ -53,8 +53,8 @@ impl RelationTable {
     /// What is scanned: all partitions, less what the transaction deleted, and what it inserted. One
     /// row, where the filters give its key.
     fn parts(&self, filters: &[Expr]) -> Result<Vec<Part>, Error> {
-        if let Some(row) = self.row_by_key(filters)? {
-            return Ok(vec![Part::Rows(vec![row])]);
+        if let Some(rows) = self.row_by_key(filters)? {
+            return Ok(vec![Part::Rows(rows)]);
         }
         let Some(pending) = self.reader.pending(self.entry.object.oid) else { return Ok(self.partitions(None)) };
         let mut parts = self.partitions(pending.has_deletes().then(|| pending.clone()));
@@ -74,7 +74,7 @@ impl RelationTable {
     }
 
     /// The one row that can match, where the filters give a value for each column of the key.
-    fn row_by_key(&self, filters: &[Expr]) -> Result<Option<RecordBatch>, Error> {
+    fn row_by_key(&self, filters: &[Expr]) -> Result<Option<Vec<RecordBatch>>, Error> {
         let key = &self.entry.object.primary_key;
         if key.is_empty() {
             return Ok(None);
@@ -89,16 +89,47 @@ impl RelationTable {
         }
         let keys = RecordBatch::try_new(Arc::new(Schema::new(fields)), values)?;
         let found = find(&self.relation, self.reader.pending(self.entry.object.oid), &keys, self.reader.epoch())?;
-        Ok(Some(found.rows))
+        Ok(Some(found.batches()?))
     }
 }
 
-/// Rows that were looked for by their keys.
+/// Rows that were looked for by their keys: those of the table, then those of the transaction's own.
 pub(crate) struct FoundRows {
-    /// The rows that were found, and perhaps others.
-    pub(crate) rows: RecordBatch,
-    /// For each key, its row among them.
+    stored: Found,
+    own: Option<RecordBatch>,
+    /// For each key, the number of its row.
     pub(crate) places: Vec<Option<u32>>,
+}
+
+impl FoundRows {
+    /// All rows, in the order of their numbers, in batches of bounded size.
+    pub(crate) fn batches(&self) -> Result<Vec<RecordBatch>, Error> {
+        let mut batches = self.stored.batches().collect::<std::result::Result<Vec<_>, _>>()?;
+        batches.extend(self.own.clone());
+        Ok(batches)
+    }
+
+    /// The rows with these numbers, together.
+    ///
+    /// # Errors
+    /// 54000 if a column's values are more than Arrow can form.
+    pub(crate) fn take(&self, numbers: &[u32]) -> Result<RecordBatch, Error> {
+        let batches = self.batches()?;
+        let ends = batches.iter().scan(0, |end, batch| {
+            *end += batch.num_rows();
+            Some(*end)
+        });
+        let ends = ends.collect::<Vec<_>>();
+        let place = |&number: &u32| {
+            let batch = ends.partition_point(|&end| end <= number as usize);
+            (batch, number as usize - batch.checked_sub(1).map_or(0, |before| ends[before]))
+        };
+        let places = numbers.iter().map(place).collect::<Vec<_>>();
+        match batches.is_empty() {
+            true => Ok(RecordBatch::new_empty(Arc::clone(self.stored.schema()))),
+            false => Ok(interleave_record_batch(&batches.iter().collect::<Vec<_>>(), &places)?),
+        }
+    }
 }
 
 /// The rows of a table with the given keys at an epoch, with what a transaction has written.
@@ -109,34 +140,30 @@ pub(crate) fn find(
     at: Epoch,
 ) -> Result<FoundRows, Error> {
     let Some(pending) = pending else {
-        let (rows, places) = relation.find(keys, at)?;
-        return Ok(FoundRows { rows, places });
+        let stored = relation.find(keys, at)?;
+        let places = stored.places().to_vec();
+        return Ok(FoundRows { stored, own: None, places });
     };
     let own = pending.find(keys.columns())?;
     let unknown: UInt32Array =
         own.iter().zip(0_u32..).filter(|(own, _)| **own == Pending::Nothing).map(|(_, key)| key).collect();
-    let (rows, mut found) = match unknown.len() {
-        0 => (RecordBatch::new_empty(Arc::clone(relation.schema())), vec![]),
-        _ => relation.find(&take_record_batch(keys, &unknown)?, at)?,
-    };
-    found.reverse();
+    let stored = relation.find(&take_record_batch(keys, &unknown)?, at)?;
+    let stored_rows = stored.len();
+    let mut found = stored.places().iter();
     let mut numbers = Vec::new();
     let mut places = Vec::with_capacity(own.len());
     for own in own {
         places.push(match own {
             Pending::Row(number) => {
                 numbers.push(number);
-                u32::try_from(rows.num_rows() + numbers.len() - 1).ok()
+                u32::try_from(stored_rows + numbers.len() - 1).ok()
             }
             Pending::Gone => None,
-            Pending::Nothing => found.pop().flatten(),
+            Pending::Nothing => found.next().copied().flatten(),
         });
     }
-    if numbers.is_empty() {
-        return Ok(FoundRows { rows, places });
-    }
-    let rows = concat_batches(relation.schema(), [&rows, &pending.rows(&numbers)?])?;
-    Ok(FoundRows { rows, places })
+    let own = if numbers.is_empty() { None } else { Some(pending.rows(&numbers)?) };
+    Ok(FoundRows { stored, own, places })
 }
 
 #[async_trait]

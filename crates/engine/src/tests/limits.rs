@@ -7,9 +7,10 @@ use arrow::datatypes::DataType;
 use datafusion::catalog::SchemaProvider;
 use datafusion::logical_expr::{ScalarUDF, Volatility, create_udf};
 use datafusion::sql::sqlparser::ast;
+use futures::StreamExt;
 
 use super::{engine, run};
-use crate::{Config, Engine, Extension, Owner, SessionInfo};
+use crate::{Config, Engine, Extension, Outcome, Owner, SessionInfo};
 
 /// Brings `stuck(bigint)`, which takes its thread until it is let go.
 struct Stuck {
@@ -126,5 +127,37 @@ async fn views_that_read_views_end_somewhere() {
     };
     assert!(refused.starts_with("ERROR 54001: views are nested more than "), "{refused}");
     assert_eq!(run(&mut session, &format!("SELECT a FROM v{}", depth - 2)).await, "7\nSELECT 1\n");
+    engine.shutdown();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_wait_for_their_client_are_counted_and_bounded() {
+    let config = Config { workers: 1, memory_bytes: 64 << 20, data_dir: None };
+    let engine = Engine::start(config).expect("threads can be had");
+    let connect = || engine.connect("someone", "dev").expect("the database is there");
+    let (mut session, mut other) = (connect(), connect());
+    run(&mut session, "CREATE TABLE t (a int, s text)").await;
+    let held = || {
+        let holdings = engine.budget().holdings();
+        let waits = |holding: &&state::Holding| matches!(holding.owner, Owner::Statement | Owner::Result);
+        holdings.iter().filter(waits).map(|holding| holding.bytes).sum::<usize>()
+    };
+    for statement in [
+        "INSERT INTO t SELECT n, repeat('x', 1000) FROM generate_series(1, 2000) AS g(n) RETURNING s",
+        "SELECT repeat(s, 2) FROM t",
+    ] {
+        let parsed = session.parse(statement).expect("it is SQL").pop().expect("it is one statement");
+        let outcome = session.execute(&parsed, &[]).await.expect("it is well");
+        let Outcome::Rows { mut rows, .. } = outcome else { panic!("{outcome:?}") };
+        // As a portal of which some rows were fetched.
+        assert!(rows.next().await.is_some_and(|batch| batch.is_ok()), "{statement}");
+        assert!((2_000_000..32 << 20).contains(&held()), "{statement}: {}", held());
+        let shown =
+            run(&mut other, "SELECT bytes > 1000000 FROM freshet_catalog.memory WHERE owner = 'result' AND bytes > 0")
+                .await;
+        assert_eq!(shown, "true\nSELECT 1\n", "{statement}");
+        drop(rows);
+        assert_eq!(run(&mut session, "SELECT count(*) FROM t").await, "2000\nSELECT 1\n");
+    }
     engine.shutdown();
 }

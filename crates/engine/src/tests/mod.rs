@@ -7,6 +7,7 @@ mod builds;
 mod bulk;
 mod catalog;
 mod changes;
+mod checkpoints;
 mod commits;
 mod limits;
 mod parameters;

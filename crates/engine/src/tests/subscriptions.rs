@@ -4,7 +4,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 
 use super::{engine, lines, run, show_error};
-use crate::{Error, Outcome, Session};
+use crate::{Config, Engine, Error, Outcome, Owner, Session};
 
 async fn subscribe(session: &mut Session, sql: &str) -> SendableRecordBatchStream {
     let statement = session.parse(sql).expect("it is SQL").pop().expect("it is one statement");
@@ -95,5 +95,66 @@ async fn an_epoch_of_the_past_is_refused() {
     assert!(shown.starts_with("ERROR 22023: epoch 0 is not held any more"), "{shown}");
     let shown = run(&mut session, "SUBSCRIBE t AS OF 1000000").await;
     assert!(shown.starts_with("ERROR 22023: epoch 1000000 has not come yet"), "{shown}");
+    engine.shutdown();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_subscriber_that_does_not_read_is_ended_alone() {
+    let config = Config { workers: 2, memory_bytes: 64 << 20, data_dir: None };
+    let engine = Engine::start(config).expect("threads can be had");
+    let connect = || engine.connect("someone", "dev").expect("the database is there");
+    let (mut writer, mut idle, mut late, mut other) = (connect(), connect(), connect(), connect());
+    run(&mut writer, "CREATE TABLE t (id int PRIMARY KEY, s text); INSERT INTO t VALUES (1, '')").await;
+    let never_read = subscribe(&mut idle, "SUBSCRIBE (SELECT id, s FROM t)").await;
+    let mut not_read = subscribe(&mut late, "SUBSCRIBE t").await;
+    assert_eq!(next(&mut not_read, 1).await, ["1|1|"]);
+    let mut read = subscribe(&mut other, "SUBSCRIBE t").await;
+    assert_eq!(next(&mut read, 1).await, ["1|1|"]);
+
+    let rows_bytes = || {
+        let holdings = engine.budget().holdings();
+        let of_rows = holdings.iter().filter(|holding| holding.owner == Owner::Rows);
+        of_rows.map(|holding| holding.bytes).sum::<usize>()
+    };
+    let mut most = 0;
+    // Each epoch leaves a dead row of 1 MB for those who have not read it; then they are ended, and it goes.
+    for letter in std::iter::repeat_n(["a", "b"], 50).flatten() {
+        run(&mut writer, &format!("UPDATE t SET s = repeat('{letter}', 1000000)")).await;
+        assert_eq!(next(&mut read, 2).await.len(), 2);
+        most = most.max(rows_bytes());
+    }
+    assert!(most < 60 << 20, "{most} bytes were held");
+    for mut ended in [never_read, not_read] {
+        let error = Error::from(ended.next().await.expect("it says why").expect_err("it is ended"));
+        assert_eq!(error.code.0, "53200", "{error}");
+        assert!(error.detail.is_some() && error.hint.is_some(), "{error:?}");
+        assert!(ended.next().await.is_none());
+    }
+    // Both sessions go on.
+    assert_eq!(run(&mut idle, "SELECT count(*) FROM t").await, "1\nSELECT 1\n");
+    assert_eq!(run(&mut late, "SELECT count(*) FROM t").await, "1\nSELECT 1\n");
+    engine.shutdown();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_epoch_changed_is_sent_batch_by_batch() {
+    let config = Config { workers: 1, memory_bytes: 1 << 30, data_dir: None };
+    let engine = Engine::start(config).expect("threads can be had");
+    let connect = || engine.connect("someone", "dev").expect("the database is there");
+    let (mut writer, mut reader) = (connect(), connect());
+    run(&mut writer, "CREATE TABLE t (id int PRIMARY KEY, s text)").await;
+    let insert = "INSERT INTO t SELECT n, repeat('x', 1000000) FROM generate_series(1, 40) AS g(n)";
+    assert_eq!(run(&mut writer, insert).await, "INSERT 0 40\n");
+    let mut rows = subscribe(&mut reader, "SUBSCRIBE t WITH (SNAPSHOT = false)").await;
+    assert_eq!(run(&mut writer, "DELETE FROM t").await, "DELETE 40\n");
+    let mut count = 0;
+    while count < 40 {
+        let batch = rows.next().await.expect("it goes on").expect("it is well");
+        count += batch.num_rows();
+        let holdings = engine.budget().holdings();
+        let given = holdings.iter().filter(|holding| holding.owner == Owner::Result && holding.bytes > 0);
+        let given = given.map(|holding| holding.bytes).collect::<Vec<_>>();
+        assert!(matches!(given.as_slice(), [bytes] if *bytes <= changes::BATCH_BYTES_MAX), "{given:?}");
+    }
     engine.shutdown();
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use arrow::datatypes::Field;
 use datafusion::scalar::ScalarValue;
-use engine::{Canceller, Description, Outcome};
+use engine::{Canceller, Description, NewsReader, Outcome};
 use sql::{Parsed, Statement};
 
 use super::Connection;
 use crate::control::Control;
 use crate::error::Error;
-use crate::wire::Channel;
+use crate::wire::{Channel, notice_response};
 
 /// Waits for `work`, which may be dropped at any time, unless something interrupts it.
 pub(super) async fn interruptible<T>(
@@ -31,18 +31,33 @@ pub(super) async fn interruptible<T>(
 }
 
 /// Waits for `work` of the engine, which may not be dropped: when nobody wants it any more, it is
-/// told to end. It is large, and moved nowhere.
+/// told to end. Meanwhile the client is told what there is to tell, as fast as it reads. The work is large, and
+/// moved nowhere.
 async fn ending<T>(
     channel: &mut Channel,
     control: &Control,
-    canceller: Canceller,
+    (canceller, mut news): (Canceller, NewsReader),
     mut work: Pin<&mut impl Future<Output = Result<T, engine::Error>>>,
 ) -> Result<T, Error> {
-    let interrupted = tokio::select! {
-        biased;
-        done = &mut work => return Ok(done?),
-        () = control.shut_down() => Error::shutdown(),
-        () = channel.closed() => Error::gone(),
+    let interrupted = loop {
+        let notice = tokio::select! {
+            biased;
+            done = &mut work => return Ok(done?),
+            () = control.shut_down() => break Error::shutdown(),
+            () = channel.closed() => break Error::gone(),
+            notice = news.next() => notice,
+        };
+        if let Err(error) = channel.put(notice_response(&notice)) {
+            break error;
+        }
+        tokio::select! {
+            biased;
+            done = &mut work => return Ok(done?),
+            () = control.shut_down() => break Error::shutdown(),
+            flushed = channel.flush() => if let Err(error) = flushed {
+                break error;
+            },
+        }
     };
     // A cancel request reaches the engine by itself. So does this, and the statement ends where it
     // may, with nothing left half done.
@@ -60,9 +75,8 @@ impl Connection {
         parameters: &[ScalarValue],
     ) -> Result<Outcome, Error> {
         self.control.begin();
-        let canceller = self.session.canceller();
-        let outcome =
-            ending(channel, &self.control, canceller, pin!(self.session.execute(statement, parameters))).await?;
+        let watch = (self.session.canceller(), self.session.news());
+        let outcome = ending(channel, &self.control, watch, pin!(self.session.execute(statement, parameters))).await?;
         if self.session.has_written() {
             // Its rows are on their way, whatever is asked for now.
             self.control.end();
@@ -73,15 +87,15 @@ impl Connection {
     /// Commits what was executed since the last `Sync`.
     pub(super) async fn end_group(&mut self, channel: &mut Channel) -> Result<(), Error> {
         self.control.begin();
-        let canceller = self.session.canceller();
-        ending(channel, &self.control, canceller, pin!(self.session.end_group())).await
+        let watch = (self.session.canceller(), self.session.news());
+        ending(channel, &self.control, watch, pin!(self.session.end_group())).await
     }
 
     /// The statements of a text, in order.
     pub(super) async fn read(&mut self, channel: &mut Channel, text: &str) -> Result<Vec<Arc<Parsed>>, Error> {
         self.control.begin();
-        let canceller = self.session.canceller();
-        ending(channel, &self.control, canceller, pin!(self.session.read(text))).await
+        let watch = (self.session.canceller(), self.session.news());
+        ending(channel, &self.control, watch, pin!(self.session.read(text))).await
     }
 
     /// What a statement takes and gives.
@@ -92,8 +106,8 @@ impl Connection {
         hints: &[Option<Field>],
     ) -> Result<Description, Error> {
         self.control.begin();
-        let canceller = self.session.canceller();
-        ending(channel, &self.control, canceller, pin!(self.session.describe(statement, hints))).await
+        let watch = (self.session.canceller(), self.session.news());
+        ending(channel, &self.control, watch, pin!(self.session.describe(statement, hints))).await
     }
 
     /// Prepared statements live here, so that forgetting them is done here, too.

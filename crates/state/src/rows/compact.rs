@@ -70,6 +70,7 @@ impl Rows {
             && self.version.chunks.get(first).newest() <= horizon
         {
             let chunk = self.version.chunks.remove(first);
+            self.note_gone(chunk.first);
             self.version.bytes -= chunk.bytes();
             self.version.living -= chunk.len() - chunk.dead();
         }
@@ -160,8 +161,11 @@ impl Rows {
     }
 
     fn put_in_place(&mut self, places: &[Place], chunk: Option<Chunk>) {
-        let old = places.iter().map(|&place| self.version.chunks.get(place).bytes()).sum::<usize>();
-        self.version.bytes -= old;
+        for &place in places {
+            let old = Arc::clone(self.version.chunks.get(place));
+            self.version.bytes -= old.bytes();
+            self.note_gone(old.first);
+        }
         let (&first, rest) = places.split_first().expect("a chunk takes the place of some");
         // From the back, so that the places before stay what they are.
         for &place in rest.iter().rev() {
@@ -170,6 +174,7 @@ impl Rows {
         match chunk {
             Some(chunk) => {
                 self.version.bytes += chunk.bytes();
+                self.unsaved.insert(chunk.first);
                 self.version.chunks.replace(first, chunk.first, Arc::new(chunk));
             }
             None => {

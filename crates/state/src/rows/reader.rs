@@ -4,12 +4,12 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
-use changes::{ChangeBatch, Epoch};
+use changes::Epoch;
 use parking_lot::RwLock;
 
 use super::find::have_keys;
 use super::keys::{Indexes, Keys};
-use super::{Pairs, RowId};
+use super::{Changes, Pairs, RowId};
 use crate::version::Version;
 use crate::{Chunk, Error, work};
 
@@ -59,12 +59,20 @@ impl Reader {
 
     /// What changed after `after` up to and including `upto`, net: a row that was born and died in
     /// between does not show. Work is in proportion to the change, and new rows are not copied
-    /// where they lie together. `after` must be held.
+    /// where they lie together. `after` must be held until this has been called.
     ///
     /// # Errors
-    /// If Arrow cannot form the rows.
-    pub fn changes(&self, after: Epoch, upto: Epoch, columns: &[usize]) -> Result<Vec<ChangeBatch>, Error> {
-        self.version.changes(after, upto, columns)
+    /// A batch is an error if Arrow cannot form it.
+    #[must_use]
+    pub fn changes(&self, after: Epoch, upto: Epoch, columns: &[usize]) -> Changes {
+        Changes::new(Arc::clone(&self.version), after, upto, columns)
+    }
+
+    /// Bytes of the rows that died after `after`, which must be held: what a reader at `after` keeps
+    /// from being forgotten.
+    #[must_use]
+    pub fn died_since(&self, after: Epoch) -> u64 {
+        self.version.died_since(after)
     }
 
     /// The columns `columns` of the rows `ids`, in that order, which together must fit what Arrow

@@ -7,7 +7,6 @@
 //!
 //! What another number of workers wrote is read by all workers, and each adds the rows that it owns, as new ones.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use arrow::array::{BooleanArray, RecordBatch};
@@ -20,7 +19,7 @@ use super::{RowId, Rows, check_types};
 use crate::checkpoint::{CheckpointReader, CheckpointWriter, Partition};
 use crate::chunk::Births;
 use crate::version::Version;
-use crate::{Chunk, Error};
+use crate::{Chunk, Error, work};
 
 const NEXT: &[u8] = b"n";
 
@@ -57,37 +56,38 @@ impl Rows {
     /// If it cannot be written.
     pub fn checkpoint(&mut self, writer: &CheckpointWriter<'_>) -> Result<(), Error> {
         let writer = writer.scoped(&scope(writer.partition().index));
-        let mut now = BTreeMap::new();
-        for chunk in self.version.chunks.iter() {
-            let before = self.saved.remove(&chunk.first);
-            let is_written = before.as_ref().is_some_and(|(saved, _)| std::ptr::eq(saved.as_ptr(), Arc::as_ptr(chunk)));
-            if !is_written {
-                if before.is_some() {
-                    // Another chunk began with the same row.
-                    writer.delete(&key(b'i', chunk.first))?;
-                    writer.delete(&key(b'd', chunk.first))?;
+        for first in std::mem::take(&mut self.unsaved) {
+            work::chunks(1);
+            let before = self.saved.remove(&first);
+            let place = self.version.chunks.at_most(first);
+            match place.map(|place| self.version.chunks.get(place)).filter(|chunk| chunk.first == first) {
+                Some(chunk) => {
+                    write_chunk(&writer, chunk, before)?;
+                    chunk.note_saved();
+                    self.saved.insert(first, (Arc::downgrade(chunk), chunk.dead()));
                 }
-                writer.put(&key(b'r', chunk.first), chunk.rows.clone())?;
-                if let Some(ids) = chunk.ids() {
-                    let distances = ids.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<_>>();
-                    writer.put(&key(b'i', chunk.first), distances)?;
+                None if before.is_some() => {
+                    for kind in [b'r', b'i', b'd'] {
+                        writer.delete(&key(kind, first))?;
+                    }
                 }
-            }
-            let dead = chunk.dead();
-            let dead_before = before.filter(|_| is_written).map_or(0, |(_, dead)| dead);
-            if dead != dead_before {
-                writer.put(&key(b'd', chunk.first), dead_bits(chunk))?;
-            }
-            now.insert(chunk.first, (Arc::downgrade(chunk), dead));
-        }
-        for &first in self.saved.keys() {
-            for kind in [b'r', b'i', b'd'] {
-                writer.delete(&key(kind, first))?;
+                None => {}
             }
         }
-        writer.put(NEXT, self.next_row.to_be_bytes().to_vec())?;
-        self.saved = now;
+        if self.saved_next != Some(self.next_row) {
+            writer.put(NEXT, self.next_row.to_be_bytes().to_vec())?;
+            self.saved_next = Some(self.next_row);
+        }
         Ok(())
+    }
+
+    /// Notes for the next checkpoint that the chunk which begins with this row is no more.
+    pub(super) fn note_gone(&mut self, first: RowId) {
+        if self.saved.contains_key(&first) {
+            self.unsaved.insert(first);
+        } else {
+            self.unsaved.remove(&first);
+        }
     }
 
     /// Makes these rows what the checkpoints so far have written, in place of what they are.
@@ -176,6 +176,8 @@ impl Rows {
         self.newest = Epoch::ZERO;
         self.horizon = Epoch::ZERO;
         self.saved.clear();
+        self.unsaved.clear();
+        self.saved_next = None;
         *self.index.write() = Indexes::new(&self.keys);
     }
 
@@ -194,8 +196,36 @@ impl Rows {
         self.push(chunk);
         let last = self.version.chunks.last().map(|place| self.version.chunks.get(place));
         self.saved.insert(first, (last.map_or_else(Weak::new, Arc::downgrade), dead));
+        self.unsaved.remove(&first);
         if is_half_dead { self.rewrite(first) } else { Ok(()) }
     }
+}
+
+/// Writes what of a chunk is not as it was `before`: a chunk that began with the same row, and its dead rows.
+fn write_chunk(
+    writer: &CheckpointWriter<'_>,
+    chunk: &Arc<Chunk>,
+    before: Option<(Weak<Chunk>, usize)>,
+) -> Result<(), Error> {
+    let first = chunk.first;
+    let is_written = before.as_ref().is_some_and(|(saved, _)| std::ptr::eq(saved.as_ptr(), Arc::as_ptr(chunk)));
+    if !is_written {
+        if before.is_some() {
+            // Another chunk began with the same row.
+            writer.delete(&key(b'i', first))?;
+            writer.delete(&key(b'd', first))?;
+        }
+        writer.put(&key(b'r', first), chunk.rows.clone())?;
+        if let Some(ids) = chunk.ids() {
+            let distances = ids.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<_>>();
+            writer.put(&key(b'i', first), distances)?;
+        }
+    }
+    let dead_before = before.filter(|_| is_written).map_or(0, |(_, dead)| dead);
+    if chunk.dead() != dead_before {
+        writer.put(&key(b'd', first), dead_bits(chunk))?;
+    }
+    Ok(())
 }
 
 /// A chunk as it was written.

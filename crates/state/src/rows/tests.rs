@@ -8,7 +8,7 @@ use changes::{Bounds, ChangeBatch, Epoch};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Identity, Rows};
+use super::{Identity, Reader, Rows};
 use crate::checkpoint::{CheckpointReader, CheckpointWriter, Partition, Saved};
 
 mod cost;
@@ -53,6 +53,11 @@ fn rows_of(batch: &RecordBatch) -> Vec<Row> {
 fn scan(rows: &Rows, epoch: u64) -> Vec<Row> {
     let scanned = rows.chunks().into_iter().filter_map(|chunk| chunk.scan(Epoch(epoch), &[0, 1]).expect("scans"));
     sorted(scanned.flat_map(|batch| rows_of(&batch)).collect())
+}
+
+/// What changed between two epochs.
+fn changes(reader: &Reader, after: Epoch, upto: Epoch, columns: &[usize]) -> Vec<ChangeBatch> {
+    reader.changes(after, upto, columns).collect::<Result<_, _>>().expect("changes")
 }
 
 fn apply_changes(mut rows: Vec<Row>, changes: &[ChangeBatch]) -> Vec<Row> {
@@ -179,7 +184,7 @@ impl History {
         for at in horizon.max(1)..=self.epoch {
             let model = self.model.at(at);
             assert_eq!(scan(&self.rows, at), model, "at epoch {at} after {}", self.epoch);
-            let changes = reader.changes(Epoch(at), Epoch(self.epoch), &[0, 1]).expect("changes");
+            let changes = changes(&reader, Epoch(at), Epoch(self.epoch), &[0, 1]);
             assert!(changes.iter().all(|batch| bounds.cut(batch.rows().columns(), batch.len()).len() == 1));
             assert_eq!(apply_changes(model.clone(), &changes), self.model.at(self.epoch), "{at} to {}", self.epoch);
             if *identity == Identity::Key(vec![0]) {
@@ -328,7 +333,7 @@ fn many_epochs_of_one_row_leave_few_chunks() {
         rows.insert(Epoch(epoch), &batch(&[(epoch.cast_signed(), None)])).expect("inserts");
     }
     assert!(rows.chunks().len() < 20, "{} chunks", rows.chunks().len());
-    let changes = rows.reader().changes(Epoch(4999), Epoch(5000), &[0, 1]).expect("changes");
+    let changes = changes(&rows.reader(), Epoch(4999), Epoch(5000), &[0, 1]);
     assert_eq!(changes.iter().map(ChangeBatch::len).sum::<usize>(), 1);
 }
 

@@ -108,7 +108,8 @@ impl World {
         assert_eq!(gathered[0].as_primitive::<Int64Type>().values(), of_ids.as_slice());
         let upto = self.now();
         let mut net = (0, 0);
-        for batch in self.rows.changes(at, upto, &[0, 1]).expect("changes") {
+        for batch in self.rows.changes(at, upto, &[0, 1]) {
+            let batch = batch.expect("changes");
             let sign = if batch.diffs().is_inserts() { 1 } else { -1 };
             net = (net.0 + sign * batch.len() as i64, net.1 + sign * sum(batch.column(1)));
         }

@@ -2,11 +2,13 @@
 //! it is done. Whoever builds it may be cancelled at any time, or it may be dropped: then nothing is left.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use dataflow::{Build, Relation, Runtime};
+use dataflow::{Build, BuildProgress, Relation, Runtime};
 
 use crate::catalog::{Change, Entry};
-use crate::{Engine, Error};
+use crate::session::Session;
+use crate::{Engine, Error, Notice};
 
 /// A thing in the catalog that is not done. Dropped before [`Building::finish`] is through, it is taken out.
 pub(super) struct Building<T> {
@@ -36,8 +38,19 @@ impl<T: Built> Building<T> {
         Ok(Building { build, unfinished })
     }
 
+    /// Waits until it is done and others can read it, and tells the session's client how far it is.
+    pub(super) async fn finish_for(self, session: &Session, name: &str) -> Result<(), Error> {
+        let (engine, oid) = (Arc::clone(&self.unfinished.engine), self.unfinished.oid);
+        let wants = session.settings().wants("NOTICE");
+        let progress = || {
+            let build = engine.runtime().builds().into_iter().find(|build| wants && build.id.0 == oid)?;
+            Some(Notice::new(told(name, &build, SystemTime::now())))
+        };
+        session.news.tell_while(self.finish(), progress).await
+    }
+
     /// Waits until it is done and others can read it.
-    pub(super) async fn finish(self) -> Result<(), Error> {
+    async fn finish(self) -> Result<(), Error> {
         let Building { build, mut unfinished } = self;
         let made = build.finish().await?;
         let Unfinished { engine, oid, .. } = &unfinished;
@@ -71,6 +84,14 @@ impl Drop for Unfinished {
     }
 }
 
+/// How far a build is, for a person.
+fn told(name: &str, build: &BuildProgress, now: SystemTime) -> String {
+    let known = build.rows_known.map_or_else(String::new, |rows| format!(" of {rows}"));
+    let seconds = now.duration_since(build.started_at).map_or(0.0, |time| time.as_secs_f64());
+    let rate = build.rows_done as f64 / seconds.max(f64::MIN_POSITIVE);
+    format!("creating \"{name}\": {}{known} rows done, {rate:.0} rows/s", build.rows_done)
+}
+
 /// What a build gives.
 pub(super) trait Built {
     /// Where its rows are, if it has any.
@@ -86,5 +107,24 @@ impl Built for Relation {
 impl Built for () {
     fn relation(self) -> Option<Relation> {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use plan::RelationId;
+
+    use super::*;
+
+    #[test]
+    fn a_client_is_told_rows_and_rate() {
+        let started_at = SystemTime::UNIX_EPOCH;
+        let build = BuildProgress { id: RelationId(1), rows_done: 3_000_000, rows_known: Some(10_000_000), started_at };
+        let now = started_at + Duration::from_secs(6);
+        assert_eq!(told("v", &build, now), "creating \"v\": 3000000 of 10000000 rows done, 500000 rows/s");
+        let of_source = BuildProgress { rows_known: None, ..build };
+        assert_eq!(told("v", &of_source, now), "creating \"v\": 3000000 rows done, 500000 rows/s");
     }
 }

@@ -34,7 +34,7 @@ pub(crate) async fn run(session: &mut Session, sink: &CreateSink, sql: &str) -> 
     let oid = engine.catalog().new_oid();
     let entry = entry(oid, sink, &node, reads, sql);
     let build = |runtime: &Runtime| runtime.build_sink(RelationId(oid), &sink.name.name, node);
-    Building::begin(&engine, change, entry, build)?.finish().await?;
+    Building::begin(&engine, change, entry, build)?.finish_for(session, &sink.name.name).await?;
     Ok(done)
 }
 

@@ -58,7 +58,7 @@ async fn materialized(
         building.finish_in_background(&view.name.name);
         return Ok(());
     }
-    building.finish().await
+    building.finish_for(session, &view.name.name).await
 }
 
 /// A view as it was when a checkpoint was taken.

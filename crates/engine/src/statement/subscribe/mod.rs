@@ -9,6 +9,7 @@
 //! A table or materialized view is watched itself; of any other query a view is built that lives as
 //! long as the subscription.
 
+mod lag;
 mod watched;
 
 use std::collections::VecDeque;
@@ -17,17 +18,17 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use changes::{ChangeBatch, Diffs, Epoch};
-use dataflow::{Hold, Relation};
+use dataflow::Relation;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::scalar::ScalarValue;
 use plan::RelationId;
 use sql::Subscribe;
 use tokio::sync::watch;
 
-use crate::read::Reader;
 use crate::session::Session;
 use crate::statement::incremental::{Unnamed, ViewPlan, plan_view};
 use crate::{Engine, Error, Outcome, SqlState};
+use lag::{Lag, Reading};
 use watched::watched;
 
 /// Starts a subscription.
@@ -76,19 +77,17 @@ pub(crate) async fn run(
     if held.is_none() {
         hold.advance_to(from);
     }
+    let dropped = unnamed.is_none().then(|| (Arc::clone(&engine), relation.id().0));
+    let reading = Reading { at: from, hold, held, ready, _unnamed: unnamed };
     let subscription = Subscription {
         epochs: engine.runtime().watch(),
         changes: relation.watch(),
         catalog: engine.catalog().watch(),
-        dropped: unnamed.is_none().then(|| (Arc::clone(&engine), relation.id().0)),
+        dropped,
         schema: Arc::clone(&schema),
         progress: subscribe.progress,
+        lag: Lag::watch(reading, &relation, engine.budget()),
         relation,
-        at: from,
-        hold,
-        held,
-        ready,
-        _unnamed: unnamed,
     };
     let rows = futures::stream::try_unfold(subscription, |mut subscription| async move {
         let batch = subscription.next().await?;
@@ -132,30 +131,25 @@ fn not_held(epoch: Epoch, oldest: Epoch, newest: Epoch) -> Error {
     error.with_detail(format!("The oldest epoch that can be read is {oldest}, the newest is {newest}."))
 }
 
-/// Changed rows that are made ready at once, but for those of a larger epoch.
-const ROWS_READY: usize = 65_536;
-
 /// What is to be sent next.
 enum Piece {
     /// One partition of the rows that were there at the start, and then the others.
     Snapshot { partition: usize },
     /// The rest of a partition.
-    Scan { rows: Box<dyn Iterator<Item = Result<RecordBatch, dataflow::Error>> + Send>, partition: usize },
+    Scan { rows: Batches<RecordBatch>, partition: usize },
     /// What one epoch changed.
-    Changes { epoch: Epoch, changes: VecDeque<ChangeBatch> },
+    Changes { epoch: Epoch, changes: Batches<ChangeBatch> },
     /// That all changes of an epoch have been sent.
     Progress(Epoch),
 }
 
+/// Batches that are formed one by one as they are sent, so that no more than one is in memory.
+type Batches<T> = Box<dyn Iterator<Item = Result<T, dataflow::Error>> + Send>;
+
 /// A running subscription.
 struct Subscription {
     relation: Relation,
-    /// Everything up to here has been sent or is ready to be.
-    at: Epoch,
-    hold: Hold,
-    /// Holds the epoch that the subscription starts from, if that is one of the past.
-    held: Option<Arc<Reader>>,
-    ready: VecDeque<Piece>,
+    lag: Lag,
     /// All epochs that close.
     epochs: watch::Receiver<Epoch>,
     /// Those that change the relation: others wake nobody who has not asked for progress.
@@ -165,30 +159,20 @@ struct Subscription {
     dropped: Option<(Arc<Engine>, u32)>,
     schema: SchemaRef,
     progress: bool,
-    _unnamed: Option<Unnamed>,
 }
 
 impl Subscription {
     /// The next rows; none when the relation is no more.
     async fn next(&mut self) -> Result<Option<RecordBatch>, Error> {
         loop {
-            while let Some(piece) = self.ready.pop_front() {
-                if let Some(batch) = self.send(piece)? {
-                    return Ok(Some(batch));
-                }
-            }
-            // What was ready has been sent: what it needed may go.
-            self.hold.advance_to(self.at);
-            self.held = None;
-            if self.is_dropped() {
-                return Ok(None);
-            }
             // In this order: what is announced after it was looked for wakes us below.
             let last_change = *self.changes.borrow_and_update();
             let now = *self.epochs.borrow_and_update();
-            if now > self.at {
-                self.collect(now)?;
-                continue;
+            if let Some(batch) = self.lag.read(|reading| self.next_ready(reading, now))? {
+                return Ok(Some(batch));
+            }
+            if self.is_dropped() {
+                return Ok(None);
             }
             if last_change == Epoch::NEVER {
                 return Err(Error::shutting_down());
@@ -207,53 +191,62 @@ impl Subscription {
         self.dropped.as_ref().is_some_and(|(engine, oid)| engine.catalog().snapshot().object(*oid).is_none())
     }
 
-    /// Makes ready what the epochs up to `now` changed; of very much, only the first part, so that
-    /// a client which has fallen behind catches up without all of it in memory at once.
-    fn collect(&mut self, now: Epoch) -> Result<(), Error> {
-        let mut rows = 0;
-        while self.at < now && rows < ROWS_READY {
-            let Some(epoch) = self.relation.next_change(self.at).filter(|epoch| *epoch <= now) else {
-                self.at = now;
-                break;
-            };
-            let changes = self.relation.changes(self.at, epoch)?;
-            rows += changes.iter().map(ChangeBatch::len).sum::<usize>();
-            if !changes.is_empty() {
-                self.ready.push_back(Piece::Changes { epoch, changes: changes.into() });
+    /// The next rows of what happened up to `now`; none when all of it has been sent.
+    fn next_ready(&self, reading: &mut Reading, now: Epoch) -> Result<Option<RecordBatch>, Error> {
+        loop {
+            while let Some(piece) = reading.ready.pop_front() {
+                if let Some(batch) = self.send(piece, reading)? {
+                    return Ok(Some(batch));
+                }
             }
-            self.at = epoch;
+            reading.let_go();
+            if reading.at >= now {
+                return Ok(None);
+            }
+            self.collect(reading, now);
+        }
+    }
+
+    /// Makes ready what the next epoch up to `now` that changed something did.
+    fn collect(&self, reading: &mut Reading, now: Epoch) {
+        match self.relation.next_change(reading.at).filter(|epoch| *epoch <= now) {
+            Some(epoch) => {
+                let changes = Box::new(self.relation.changes(reading.at, epoch));
+                reading.ready.push_back(Piece::Changes { epoch, changes });
+                reading.at = epoch;
+            }
+            None => reading.at = now,
         }
         if self.progress {
-            self.ready.push_back(Piece::Progress(self.at));
+            reading.ready.push_back(Piece::Progress(reading.at));
         }
-        Ok(())
     }
 
     /// A piece's next batch; what is left of it is put back.
-    fn send(&mut self, piece: Piece) -> Result<Option<RecordBatch>, Error> {
+    fn send(&self, piece: Piece, reading: &mut Reading) -> Result<Option<RecordBatch>, Error> {
         match piece {
             Piece::Snapshot { partition } => {
                 if partition < self.relation.partitions() {
                     let columns: Vec<usize> = (0..self.relation.schema().fields().len()).collect();
-                    let rows = self.relation.scan(partition, self.at, &columns);
-                    self.ready.push_front(Piece::Scan { rows, partition });
+                    let rows = self.relation.scan(partition, reading.at, &columns);
+                    reading.ready.push_front(Piece::Scan { rows, partition });
                 }
                 Ok(None)
             }
             Piece::Scan { mut rows, partition } => match rows.next() {
                 Some(batch) => {
-                    self.ready.push_front(Piece::Scan { rows, partition });
+                    reading.ready.push_front(Piece::Scan { rows, partition });
                     let batch = batch?;
-                    Ok(Some(self.shown(self.at, &Diffs::Inserts, &batch)?))
+                    Ok(Some(self.shown(reading.at, &Diffs::Inserts, &batch)?))
                 }
                 None => {
-                    self.ready.push_front(Piece::Snapshot { partition: partition + 1 });
+                    reading.ready.push_front(Piece::Snapshot { partition: partition + 1 });
                     Ok(None)
                 }
             },
             Piece::Changes { epoch, mut changes } => {
-                let Some(batch) = changes.pop_front() else { return Ok(None) };
-                self.ready.push_front(Piece::Changes { epoch, changes });
+                let Some(batch) = changes.next().transpose()? else { return Ok(None) };
+                reading.ready.push_front(Piece::Changes { epoch, changes });
                 Ok(Some(self.shown(epoch, batch.diffs(), batch.rows())?))
             }
             Piece::Progress(epoch) => {

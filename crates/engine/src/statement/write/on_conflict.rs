@@ -92,7 +92,7 @@ impl<'a> OnConflict<'a> {
             return Ok(Resolved { deletes: vec![], inserts: vec![inserted.clone()], changed: inserted });
         };
         let (excluded, places): (Vec<u32>, Vec<u32>) = conflicting.into_iter().unzip();
-        let existing = take_record_batch(&found.rows, &UInt32Array::from(places))?;
+        let existing = found.take(&places)?;
         let numbers: Int64Array = excluded.iter().map(|row| i64::from(*row)).collect();
         let proposed = take_record_batch(&rows, &UInt32Array::from(excluded))?;
         let updated = self.updated(context, update, &Conflicts { existing, proposed, numbers }).await?;

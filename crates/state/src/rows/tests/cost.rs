@@ -29,7 +29,7 @@ fn work_of_changes(size: i64) -> (usize, usize) {
         assert!(rows.delete(Epoch(epoch), &named(before)).expect("deletes").is_empty());
         rows.insert(Epoch(epoch), &named(after)).expect("inserts");
         let reader = rows.reader();
-        let changes = reader.changes(Epoch(epoch - 1), Epoch(epoch), &[0, 1]).expect("changes");
+        let changes = changes(&reader, Epoch(epoch - 1), Epoch(epoch), &[0, 1]);
         assert_eq!(changes.iter().map(ChangeBatch::len).sum::<usize>(), 200);
         let keys: ArrayRef = Arc::new(Int64Array::from(changed.clone()));
         for at in [epoch - 1, epoch] {
@@ -63,7 +63,7 @@ fn an_epoch_without_changes_costs_nothing() {
     rows.delete(Epoch(201), &numbered(1000..1500)).expect("deletes");
     work::take();
     for epoch in 202..300 {
-        assert!(rows.reader().changes(Epoch(epoch - 1), Epoch(epoch), &[0]).expect("changes").is_empty());
+        assert!(changes(&rows.reader(), Epoch(epoch - 1), Epoch(epoch), &[0]).is_empty());
         // Somebody still sees what has died.
         rows.collect(Epoch(200)).expect("collects");
     }
@@ -143,7 +143,7 @@ fn a_half_forgotten_chunk_shrinks_though_somebody_sees_some_of_its_dead() {
     rows.collect(Epoch(2)).expect("collects");
     assert_eq!(rows.chunks().iter().map(|chunk| chunk.len()).sum::<usize>(), 400);
     assert_eq!((scan(&rows, 2).len(), scan(&rows, 3).len()), (400, 300));
-    let changes = rows.reader().changes(Epoch(2), Epoch(3), &[0, 1]).expect("changes");
+    let changes = changes(&rows.reader(), Epoch(2), Epoch(3), &[0, 1]);
     assert_eq!(changes.iter().map(ChangeBatch::len).sum::<usize>(), 100);
     let key: ArrayRef = Arc::new(Int64Array::from(vec![650]));
     let found = |at| rows.reader().find_at(std::slice::from_ref(&key), 1, Epoch(at)).expect("finds")[0].is_some();
@@ -163,7 +163,7 @@ fn large_values_lie_in_chunks_and_batches_of_bounded_bytes() {
     let fits = |batch: &RecordBatch| changes::bytes_of(batch.columns(), 0..batch.num_rows()) <= BATCH_BYTES_MAX;
     assert!(rows.chunks().iter().all(|chunk| fits(&chunk.rows)));
     assert!(rows.delete(Epoch(2), &large).expect("deletes").is_empty());
-    let changes = rows.reader().changes(Epoch(1), Epoch(2), &[0, 1]).expect("changes");
+    let changes = changes(&rows.reader(), Epoch(1), Epoch(2), &[0, 1]);
     assert_eq!(changes.iter().map(ChangeBatch::len).sum::<usize>(), 100);
     assert!(changes.iter().all(|batch| fits(batch.rows())));
 }
@@ -184,4 +184,47 @@ fn batches_of_thousands_of_rows_are_not_copied() {
     }
     assert_eq!(work::take(), (0, 0));
     assert_eq!(rows.chunks().len(), 9);
+}
+
+#[test]
+fn what_a_reader_keeps_from_being_forgotten_is_counted() {
+    let mut rows = keyed();
+    let wide = |keys: std::ops::Range<i64>| batch(&keys.map(|key| (key, Some("x".repeat(1000)))).collect::<Vec<_>>());
+    rows.insert(Epoch(1), &wide(0..1000)).expect("inserts");
+    assert_eq!(rows.reader().died_since(Epoch(1)), 0, "what lives is nobody's alone");
+    for epoch in 2..500_u64 {
+        let key = 2 * epoch.cast_signed();
+        rows.delete(Epoch(epoch), &wide(key..key + 1)).expect("deletes");
+        rows.delete(Epoch(epoch), &wide(key + 1..key + 2)).expect("deletes");
+    }
+    work::take();
+    let reader = rows.reader();
+    let held = |at| reader.died_since(Epoch(at)) / 1000;
+    assert_eq!((held(1), held(99), held(498), held(499), held(1000)), (1018, 818, 2, 0, 0));
+    assert_eq!(work::take(), (0, 0), "it is known without a look at rows");
+    rows.collect(Epoch(99)).expect("collects");
+    assert_eq!(rows.reader().died_since(Epoch(99)) / 1000, 818);
+}
+
+#[test]
+fn a_checkpoint_visits_what_changed_since_the_last() {
+    for size in [100_000, 1_000_000] {
+        let mut rows = keyed();
+        for (epoch, first) in (1..).zip((0..size).step_by(10_000)) {
+            rows.insert(Epoch(epoch), &numbered(first..first + 10_000)).expect("inserts");
+        }
+        let saved = Saved::default();
+        let writer = CheckpointWriter::new(&saved, Partition::ALL, vec![]);
+        rows.checkpoint(&writer).expect("saves");
+        work::take();
+        rows.checkpoint(&writer).expect("saves");
+        assert_eq!(work::take(), (0, 0), "nothing has changed");
+        rows.delete(Epoch(200), &numbered(0..3)).expect("deletes");
+        rows.delete(Epoch(201), &numbered(20_000..20_100)).expect("deletes");
+        rows.insert(Epoch(201), &numbered(size..size + 1)).expect("inserts");
+        work::take();
+        rows.checkpoint(&writer).expect("saves");
+        let (chunks, _) = work::take();
+        assert_eq!(chunks, 3, "two with dead rows and a new one, of {size}");
+    }
 }
