@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool, MemoryReservation};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::TryStreamExt;
 use state::{Account, Budget, Exhausted, Owner};
 
 use crate::{Error, SqlState};
@@ -63,6 +66,15 @@ impl ResultMemory {
     pub(crate) fn give(&self, bytes: usize) -> std::result::Result<(), Error> {
         self.account.set(0);
         Ok(self.account.try_grow(bytes)?)
+    }
+
+    /// `rows` of what has been written, which are told whatever they take: each batch counts until the next is
+    /// asked for.
+    pub(crate) fn count(self, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+        let schema = rows.schema();
+        let counted =
+            rows.inspect_ok(move |batch| self.account.set(changes::bytes_of(batch.columns(), 0..batch.num_rows())));
+        Box::pin(RecordBatchStreamAdapter::new(schema, counted))
     }
 }
 

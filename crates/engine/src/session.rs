@@ -178,15 +178,18 @@ impl Session {
                 result = run => result,
             }
         };
-        let guard = |rows| {
+        let memory = || {
             let name = format!("rows of {}", self.name_of(statement));
-            rest.guard(rows, ResultMemory::open(Arc::clone(self.binder.memory()), name))
+            ResultMemory::open(Arc::clone(self.binder.memory()), name)
         };
         let result = result.map(|outcome| match outcome {
-            Outcome::Rows { tag, schema, rows } if !committing.has_written() => {
-                Outcome::Rows { tag, schema, rows: guard(rows) }
+            Outcome::Rows { tag, schema, rows } => {
+                let rows = if committing.has_written() { memory().count(rows) } else { rest.guard(rows, memory()) };
+                Outcome::Rows { tag, schema, rows }
             }
-            Outcome::Subscription { schema, rows } => Outcome::Subscription { schema, rows: guard(rows) },
+            Outcome::Subscription { schema, rows } => {
+                Outcome::Subscription { schema, rows: rest.guard(rows, memory()) }
+            }
             done => done,
         });
         self.finish(statement, result)
