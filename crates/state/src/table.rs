@@ -1,5 +1,6 @@
 //! A hash table from a hash to something small, by open addressing. It is divided by the hash's
-//! virtual node, so that it grows and shrinks one small part at a time.
+//! virtual node, so that it grows and shrinks one small part at a time. All parts fill alike, so each has a
+//! fullness of its own at which it grows: otherwise all would do so at once.
 //!
 //! A slot lies where the lower bits of its hash say, or soon after. What a look-up needs is usually in one
 //! cache line; the lines of many look-ups are fetched at once, so that none waits for another's memory.
@@ -110,19 +111,19 @@ impl<S: Slot> Table<S> {
         if self.parts.is_empty() {
             self.parts = vec![Part::new(SLOTS_MIN)];
             self.slots = SLOTS_MIN;
-        } else if self.parts.len() == 1 && is_full(self.used, FEW_SLOTS_MAX) {
+        } else if self.parts.len() == 1 && self.used >= used_max(0, FEW_SLOTS_MAX) {
             self.divide(hash_of);
         }
         let part = self.part_of(hash);
         self.used += 1;
-        self.slots += self.parts[part].insert(slot);
+        self.slots += self.parts[part].insert(slot, part);
     }
 
     /// Takes out the slot with this hash for which `is_right` holds. It must be there.
     pub(crate) fn remove(&mut self, hash: u64, is_right: impl Fn(&S) -> bool) {
         let part = self.part_of(hash);
         self.used -= 1;
-        self.slots -= self.parts[part].remove(hash, is_right);
+        self.slots -= self.parts[part].remove(hash, is_right, part);
         if self.used == 0 {
             *self = Table::default();
         }
@@ -137,14 +138,16 @@ impl<S: Slot> Table<S> {
         let undivided = std::mem::replace(&mut self.parts, vec![Part::new(SLOTS_MIN); VIRTUAL_NODES]);
         self.slots = VIRTUAL_NODES * SLOTS_MIN;
         for slot in undivided.into_iter().flat_map(|part| part.slots).filter(|slot| !slot.is_empty()) {
-            self.slots += self.parts[usize::from(virtual_node(hash_of(&slot)))].insert(slot);
+            let part = usize::from(virtual_node(hash_of(&slot)));
+            self.slots += self.parts[part].insert(slot, part);
         }
     }
 }
 
-/// Past 5/8, runs of full slots grow long.
-fn is_full(used: usize, slots: usize) -> bool {
-    (used + 1) * 8 > slots * 5
+/// So many of a part's slots are in use before it grows: from 3/8 of them to twice as many, by the part's
+/// number. More would make long runs of full ones.
+fn used_max(part: usize, slots: usize) -> usize {
+    slots / 8 * 3 + slots * part * 3 / (8 * VIRTUAL_NODES)
 }
 
 impl<S: Slot> Part<S> {
@@ -175,9 +178,9 @@ impl<S: Slot> Part<S> {
     }
 
     /// Returns how many slots it has more than before.
-    fn insert(&mut self, slot: S) -> usize {
+    fn insert(&mut self, slot: S, number: usize) -> usize {
         let before = self.slots.len();
-        if is_full(self.used, before) {
+        if self.used >= used_max(number, before) {
             self.resize(before * 2);
         }
         self.put(slot);
@@ -185,7 +188,7 @@ impl<S: Slot> Part<S> {
     }
 
     /// Returns how many slots it has less than before.
-    fn remove(&mut self, hash: u64, is_right: impl Fn(&S) -> bool) -> usize {
+    fn remove(&mut self, hash: u64, is_right: impl Fn(&S) -> bool, number: usize) -> usize {
         let before = self.slots.len();
         let mask = before - 1;
         let mut hole = self.place_of(hash, is_right).expect("what is taken out was put in");
@@ -205,7 +208,7 @@ impl<S: Slot> Part<S> {
         }
         self.slots[hole] = S::EMPTY;
         self.used -= 1;
-        if before > SLOTS_MIN && self.used * 8 < before {
+        if before > SLOTS_MIN && self.used < used_max(number, before) / 5 {
             self.resize(before / 4);
         }
         before - self.slots.len()
