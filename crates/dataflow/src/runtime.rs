@@ -36,7 +36,7 @@ pub use views::Build;
 
 /// Rows of a snapshot that a worker takes in at once for a new dataflow, unless told otherwise: some
 /// milliseconds' work, for which a commit may have to wait.
-pub const PORTION_ROWS: usize = 8_192;
+pub const PORTION_ROWS: usize = 4_096;
 
 /// How much machine to use.
 #[derive(Clone, Debug)]
