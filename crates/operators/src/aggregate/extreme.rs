@@ -264,7 +264,7 @@ impl<N: Number> Accumulator for All<N> {
     }
 
     fn state_bytes(&self) -> usize {
-        self.all.bytes() + self.values * size_of::<(N::Key, i64)>()
+        self.all.bytes() + self.values * size_of::<(N::Key, i64)>() + self.unsaved.bytes()
     }
 }
 

@@ -282,6 +282,6 @@ impl Accumulator for All {
     }
 
     fn state_bytes(&self) -> usize {
-        self.all.bytes() + self.values * size_of::<(Box<[u8]>, i64)>() + self.value_bytes
+        self.all.bytes() + self.values * size_of::<(Box<[u8]>, i64)>() + self.value_bytes + self.unsaved.bytes()
     }
 }

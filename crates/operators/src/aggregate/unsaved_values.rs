@@ -24,11 +24,18 @@ pub(super) struct UnsavedValues<V> {
     dirty: BTreeSet<(u32, V)>,
     /// and the keys of those that are not. Their groups may be gone, too.
     gone: BTreeSet<Vec<u8>>,
+    gone_bytes: usize,
 }
 
 impl<V> Default for UnsavedValues<V> {
     fn default() -> UnsavedValues<V> {
-        UnsavedValues { is_continued: false, touched: Vec::new(), dirty: BTreeSet::new(), gone: BTreeSet::new() }
+        UnsavedValues {
+            is_continued: false,
+            touched: Vec::new(),
+            dirty: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            gone_bytes: 0,
+        }
     }
 }
 
@@ -59,7 +66,12 @@ impl<V: Clone + Ord> UnsavedValues<V> {
                 self.dirty.remove(gone);
             }
             let gone = gone.iter().map(|(group, value)| (*group, value)).collect::<Vec<_>>();
-            self.gone.extend(saved_keys(&gone, all, &bytes)?);
+            for key in saved_keys(&gone, all, &bytes)? {
+                let key_bytes = key.len();
+                if self.gone.insert(key) {
+                    self.gone_bytes += key_bytes;
+                }
+            }
         }
         Ok(())
     }
@@ -72,6 +84,7 @@ impl<V: Clone + Ord> UnsavedValues<V> {
         writer: &CheckpointWriter<'_>,
         bytes: impl Fn(&V, &mut Vec<u8>),
     ) -> Result<(), Fault> {
+        self.gone_bytes = 0;
         for key in std::mem::take(&mut self.gone) {
             writer.delete(&key)?;
         }
@@ -97,6 +110,12 @@ impl<V: Clone + Ord> UnsavedValues<V> {
             }
         }
         put(&portion)
+    }
+
+    /// Bytes of what is noted, without what a `V` may hold elsewhere.
+    pub(super) fn bytes(&self) -> usize {
+        let values = self.touched.capacity() + self.dirty.len();
+        values * size_of::<(u32, V)>() + self.gone.len() * size_of::<Vec<u8>>() + self.gone_bytes
     }
 
     /// All values were read from a checkpoint, to which the next one adds or does not.
